@@ -1,0 +1,109 @@
+"""Every setting, typed, with a default that is safe. The only place that reads the environment.
+
+A setting comes from `GUARDSHIP_<NAME>` or from `<home>/guardship.toml`; the environment wins.
+"""
+
+import os
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+SETTINGS_FILE = "guardship.toml"
+
+
+class JobIsolation(StrEnum):
+    """How a job is walled in; `none` must be asked for and is shown on every job."""
+
+    WALLS = "walls"
+    NONE = "none"
+
+
+class TrackingMode(StrEnum):
+    """How the lab treats flows that are open when a group changes."""
+
+    CUTTING = "cutting"
+    AZURE = "azure"
+
+
+def default_home() -> Path:
+    """`$GUARDSHIP_HOME`, else `/var/lib/guardship` for root and `~/.local/share/guardship` for everyone else."""
+    if given := os.environ.get("GUARDSHIP_HOME"):
+        return Path(given).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/guardship")
+    return Path.home() / ".local/share/guardship"
+
+
+class Settings(BaseSettings):
+    """Settings of the server and of the command that starts it."""
+
+    model_config = SettingsConfigDict(env_prefix="GUARDSHIP_", extra="forbid")
+
+    home: Path = Field(default_factory=default_home, description="Folder of the data: database, logs, keys, payloads.")
+    listen_host: str = Field("127.0.0.1", description="Address of console and API; other than loopback turns TLS on.")
+    listen_port: int = Field(24080, ge=0, le=65535, description="Port of console and API.")
+    clients_port: int = Field(24442, ge=0, le=65535, description="Port for enrolment and Azure clients, https.")
+    agents_port: int = Field(24443, ge=0, le=65535, description="Port for enrolled agents, https with client certificates.")
+    lab_arm_port: int = Field(24444, ge=0, le=65535, description="Port of the lab's ARM, https on loopback.")
+    lab_mail_port: int = Field(24445, ge=0, le=65535, description="Port of the lab's mailbox, SMTP on loopback.")
+    lab_mode: TrackingMode = Field(TrackingMode.CUTTING, description="How the lab treats sessions that are open when a group changes.")
+    log_level: str = Field("info", description="Least severe log line to print: debug, info, warning, error.")
+    log_memory_mb: int = Field(128, ge=32, description="Memory that the log store may use, in MB.")
+    session_hours: float = Field(12, gt=0, le=720, description="Hours after which a signed-in session ends.")
+    sign_in_tries: int = Field(5, ge=1, le=100, description="Wrong passwords before a pause of fifteen minutes.")
+    job_isolation: JobIsolation = Field(JobIsolation.WALLS, description="`none` runs jobs without walls where the host allows no namespaces.")
+    job_slots: int = Field(8, ge=1, le=100, description="Jobs that run at once; each slot has a uid of its own when started as root.")
+    job_seconds: int = Field(3 * 3600, ge=1, description="Longest a job may take, in seconds.")
+    job_memory_mb: int = Field(512, ge=64, description="Memory of one job, in MB.")
+    isolation_lease_minutes: int = Field(240, ge=1, description="Length of an isolation's lease; at its end somebody is asked.")
+    isolation_release_by_itself: bool = Field(False, description="Release at the end of the lease without asking.")
+    isolation_cap_count: int = Field(5, ge=1, description="Machines isolated now or in the past hour above which a person is asked.")
+    isolation_cap_percent: float = Field(10.0, gt=0, le=100, description="The same as a share of all machines, rounded up.")
+    isolation_group: str = Field("IsolatedNetwork-NSG", description="Name of the closed security group.")
+    isolation_resource_group: str = Field("AzureBootcamp", description="Resource group of the closed security group.")
+    outbound_hosts: tuple[str, ...] = Field((), description="Hosts that playbooks may call; `*.example.org` takes all below; empty takes public ones.")
+    outbound_private: bool = Field(False, description="Let playbooks call private and loopback addresses.")
+    smtp_host: str = Field("", description="Mail server for the mail connector; empty means the lab's mailbox when the lab runs.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
+    smtp_from: str = Field("guardship@localhost", description="Sender of mail.")
+    smtp_user: str = Field("", description="Account at the mail server, if it asks for one.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
+    public_url: str = Field("", description="Address by which others reach this server; empty means the listening address.")
+    fault_points: str = Field("", description="Tests only: `name:nth:kill|stop|raise|sleep`, separated by commas.")
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.listen_host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def url(self) -> str:
+        """The address of console and API, as others should use it."""
+        scheme = "http" if self.is_loopback else "https"
+        return self.public_url.rstrip("/") or f"{scheme}://{self.listen_host}:{self.listen_port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        file = Path(self.current_state.get("home") or default_home()) / SETTINGS_FILE
+        try:
+            return tomllib.loads(file.read_text("utf-8"))
+        except (FileNotFoundError, PermissionError):
+            return {}

@@ -1,0 +1,54 @@
+"""Where things lie below the data folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The data folder. `keys` is left out of backups: what is sealed opens only where the key file is."""
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        return self.home / "guardship.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs.duckdb"
+
+    @property
+    def blobs(self) -> Path:
+        return self.home / "blobs"
+
+    @property
+    def vault_key(self) -> Path:
+        return self.home / "keys" / "vault.key"
+
+    @property
+    def certificates(self) -> Path:
+        return self.home / "certificates"
+
+    @property
+    def jobs(self) -> Path:
+        return self.home / "jobs"
+
+    @property
+    def isolations(self) -> Path:
+        return self.home / "isolations"
+
+    @property
+    def lab(self) -> Path:
+        return self.home / "lab"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and other things of the running server."""
+        return self.home / "run"
+
+    def make(self) -> None:
+        """All folders, readable by their owner alone."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.blobs, self.vault_key.parent, self.certificates, self.jobs, self.isolations, self.lab, self.run):
+            folder.mkdir(exist_ok=True, mode=0o700)
