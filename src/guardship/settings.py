@@ -38,6 +38,11 @@ def default_home() -> Path:
     return Path.home() / ".local/share/guardship"
 
 
+def environment_for_child(home: Path) -> dict[str, str]:
+    """This process's environment for a child that works on the same data folder."""
+    return dict(os.environ) | {"GUARDSHIP_HOME": str(home)}
+
+
 class Settings(BaseSettings):
     """Settings of the server and of the command that starts it."""
 
@@ -55,7 +60,9 @@ class Settings(BaseSettings):
     log_memory_mb: int = Field(128, ge=32, description="Memory that the log store may use, in MB.")
     session_hours: float = Field(12, gt=0, le=720, description="Hours after which a signed-in session ends.")
     sign_in_tries: int = Field(5, ge=1, le=100, description="Wrong passwords before a pause of fifteen minutes.")
-    job_isolation: JobIsolation = Field(JobIsolation.WALLS, description="`none` runs jobs without walls where the host allows no namespaces.")
+    job_isolation: JobIsolation = Field(
+        JobIsolation.WALLS, description="`none` runs jobs without walls where the host allows no namespaces."
+    )
     job_slots: int = Field(8, ge=1, le=100, description="Jobs that run at once; each slot has a uid of its own when started as root.")
     job_seconds: int = Field(3 * 3600, ge=1, description="Longest a job may take, in seconds.")
     job_memory_mb: int = Field(512, ge=64, description="Memory of one job, in MB.")
@@ -65,7 +72,9 @@ class Settings(BaseSettings):
     isolation_cap_percent: float = Field(10.0, gt=0, le=100, description="The same as a share of all machines, rounded up.")
     isolation_group: str = Field("IsolatedNetwork-NSG", description="Name of the closed security group.")
     isolation_resource_group: str = Field("AzureBootcamp", description="Resource group of the closed security group.")
-    outbound_hosts: tuple[str, ...] = Field((), description="Hosts that playbooks may call; `*.example.org` takes all below; empty takes public ones.")
+    outbound_hosts: tuple[str, ...] = Field(
+        (), description="Hosts that playbooks may call; `*.example.org` takes all below; empty takes public ones."
+    )
     outbound_private: bool = Field(False, description="Let playbooks call private and loopback addresses.")
     smtp_host: str = Field("", description="Mail server for the mail connector; empty means the lab's mailbox when the lab runs.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")

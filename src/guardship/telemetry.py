@@ -41,7 +41,7 @@ def configure(*, level: str = "info", as_json: bool = True) -> None:
 
 
 def get_log(name: str) -> structlog.typing.FilteringBoundLogger:
-    log: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=name)
     return log
 
 

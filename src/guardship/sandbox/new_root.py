@@ -110,7 +110,13 @@ def _kept_flags(source: int) -> int:
     """A user namespace may not clear flags that the mount had: repeat them."""
     flags = os.fstatvfs(source).f_flag
     kept = 0
-    for theirs, ours in ((os.ST_NODEV, _MS_NODEV), (os.ST_NOEXEC, 8), (os.ST_NOATIME, 1024), (os.ST_NODIRATIME, 2048), (os.ST_RELATIME, 1 << 21)):
+    for theirs, ours in (
+        (os.ST_NODEV, _MS_NODEV),
+        (os.ST_NOEXEC, 8),
+        (os.ST_NOATIME, 1024),
+        (os.ST_NODIRATIME, 2048),
+        (os.ST_RELATIME, 1 << 21),
+    ):
         kept |= ours if flags & theirs else 0
     return kept
 

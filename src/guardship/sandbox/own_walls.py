@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from guardship.sandbox import new_root  # noqa: E402  # the package's own path is put in front first
+from guardship.sandbox import new_root  # the package's own path is put in front first
 
 
 def main() -> int:

@@ -51,6 +51,7 @@ def run(
     script: str,
     parameters: dict[str, Any],
     *,
+    calls_main: bool = False,
     place: Place,
     kind: WallKind,
     limits: Limits,
@@ -58,7 +59,10 @@ def run(
     take_line: LineTaker,
     stop: threading.Event,
 ) -> Outcome:
-    """Run `script` to its end in this thread. Lines of standard output and error go to `take_line`."""
+    """Run `script` to its end in this thread. Lines of standard output and error go to `take_line`.
+
+    With `calls_main` the launcher calls the script's `main` with the parameters by name; else they are its arguments and globals.
+    """
     place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (place.folder / RUNBOOK_FILE).write_text(script, encoding="utf-8")
     prepare_folder(place)
@@ -70,6 +74,7 @@ def run(
         "token": token,
         "socket": INSIDE_SOCKET if inside else str(place.socket),
         "parameters": parameters,
+        "calls_main": calls_main,
         "runbook": f"{INSIDE_JOB if inside else place.folder}/{RUNBOOK_FILE}",
     }
     process = subprocess.Popen(  # noqa: S603  # the command is ours

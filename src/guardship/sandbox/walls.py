@@ -41,7 +41,7 @@ class NoWalls(GuardshipError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(
             f"this machine allows no walls for jobs: {'; '.join(reasons)}",
-            hint="install bubblewrap or allow user namespaces; or set job_isolation = \"none\", which is then shown on every job",
+            hint='install bubblewrap or allow user namespaces; or set job_isolation = "none", which is then shown on every job',
         )
 
 
@@ -124,7 +124,11 @@ def _bubblewrap(place: Place, launcher: list[str]) -> list[str]:
     else:
         command += ["--unshare-user", "--uid", str(FIRST_SLOT_UID + place.slot), "--gid", str(FIRST_SLOT_UID + place.slot)]
     # Parents that bubblewrap makes by itself are closed to the slot's uid.
-    for folder in ("/run", "/guardship", *(str(parent) for parent in reversed(Path(sys.base_prefix).resolve().parents) if parent != Path("/"))):
+    for folder in (
+        "/run",
+        "/guardship",
+        *(str(parent) for parent in reversed(Path(sys.base_prefix).resolve().parents) if parent != Path("/")),
+    ):
         command += ["--perms", "0755", "--dir", folder]
     for mount in _mounts(place):
         command += ["--bind" if mount.is_writable else "--ro-bind", mount.source, mount.target]

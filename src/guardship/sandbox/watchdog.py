@@ -27,7 +27,8 @@ def burden_of(pid: int) -> Burden:
 
 def tree_of(pid: int) -> list[int]:
     """The process and all below it, parents first; at most 4,096, so that a storm of forks cannot hold the counter."""
-    found, waiting = [], [pid]
+    found: list[int] = []
+    waiting = [pid]
     while waiting and len(found) < 4096:
         each = waiting.pop()
         found.append(each)

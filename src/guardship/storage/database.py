@@ -66,6 +66,7 @@ class Database:
         except OperationalError as error:
             raise DatabaseUnavailable(f"the database did not answer: {error.orig}") from error
         finally:
+            session.expunge_all()  # before the rollback, so that rows keep what was read
             session.rollback()
             session.close()
 

@@ -1,7 +1,7 @@
 """Assets of the automation account, by the names that Azure's Python runbooks import.
 
-    from automationassets import get_automation_connection
-    connection = get_automation_connection("AzureRunAsConnection")
+from automationassets import get_automation_connection
+connection = get_automation_connection("AzureRunAsConnection")
 """
 
 import base64
@@ -20,7 +20,7 @@ def get_automation_variable(name: str) -> Any:
 
 
 def set_automation_variable(name: str, value: Any) -> None:
-    guardship_job._ask("PUT", f"/assets/variables/{quote(name, safe='')}", {"value": value})  # noqa: SLF001  # one module in two files
+    guardship_job._ask("PUT", f"/assets/variables/{quote(name, safe='')}", {"value": value})  # one module in two files
 
 
 def get_automation_credential(name: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def get_automation_certificate(name: str) -> bytes:
 
 def _asset(kind: str, name: str) -> Any:
     try:
-        return guardship_job._ask("GET", f"/assets/{kind}/{quote(name, safe='')}")  # noqa: SLF001  # one module in two files
+        return guardship_job._ask("GET", f"/assets/{kind}/{quote(name, safe='')}")  # one module in two files
     except guardship_job.JobApiError as error:
         if error.status == 404:
             raise AutomationAssetNotFound(str(error)) from None

@@ -1,7 +1,7 @@
 """The first code inside a job's walls: drops the uid, sets the limits, says which held, then runs the runbook in this process.
 
 Reads one line of JSON from standard input: `{"uid", "gid", "limits": {"memory_mb", "cpu_seconds", "process_count", "file_mb"},
-"token", "socket", "parameters", "runbook"}`. The token never touches a file, an argument or the environment.
+"token", "socket", "parameters", "calls_main", "runbook"}`. The token never touches a file, an argument or the environment.
 """
 
 import ctypes
@@ -23,17 +23,19 @@ def main() -> None:
     held = _drop_and_limit(order)
     print(LIMITS_PREFIX + json.dumps(held), file=sys.stderr, flush=True)
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # before pathlib is worth its import
-    import guardship_job  # noqa: PLC0415  # type: ignore[import-not-found]  # found only inside the walls
+    import guardship_job  # found only inside the walls
 
     guardship_job.connect(order["socket"], order["token"])
-    sys.argv = [order["runbook"], *(f"{name}={value}" for name, value in order["parameters"].items())]
+    sys.argv = [order["runbook"], *(str(value) for value in order["parameters"].values())]  # Azure gives the values in order
     _run(order)
 
 
 def _run(order: dict) -> None:  # type: ignore[type-arg]  # plain JSON
     names = {name: value for name, value in order["parameters"].items() if name.isidentifier()}
     try:
-        runpy.run_path(order["runbook"], init_globals={"parameters": order["parameters"], **names}, run_name="__main__")
+        module = runpy.run_path(order["runbook"], init_globals={"parameters": order["parameters"], **names}, run_name="__main__")
+        if order["calls_main"]:
+            module["main"](**order["parameters"])
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001  # the job's last words

@@ -1,0 +1,179 @@
+"""The jobs' own door: HTTP over one unix socket, one token a job. Assets, streams, and ARM with the token of a connection asset.
+
+The token names the job; what it asks of ARM leaves through the gate with the job as actor, to the hosts of its connection only, and
+is audited. Nothing here tells a job a secret of a connection.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from guardship.api import problems
+from guardship.api.access import DoorsHere
+from guardship.api.doors import CloudAccess, Doors
+from guardship.automation import assets
+from guardship.automation.assets import AssetKind
+from guardship.automation.jobs import StreamKind
+from guardship.automation.workers import RunningJob
+from guardship.cloud.arm import Actor, ActorKind, ArmResponse
+from guardship.containment.ledger import WriteHeld
+from guardship.errors import Fault, GuardshipError
+from guardship.identity import approvals, audit
+from guardship.identity.approvals import Answer
+
+_HOLD_SECONDS = 300.0
+_LOOK_SECONDS = 0.5
+_KINDS = {f"{kind}s": kind for kind in AssetKind}
+_LONG_RUNNING = {200, 201, 202}
+
+RunFacts = Callable[[str | None], dict[str, str | None]]
+"""Incident of a run, for the actor of what its jobs do; given by `server.py`."""
+
+
+class UnknownJob(GuardshipError):
+    code = "job_api.unknown_job"
+    fault = Fault.NOT_SIGNED_IN
+
+    def __init__(self) -> None:
+        super().__init__("this token belongs to no running job")
+
+
+class HostNotAllowed(GuardshipError):
+    code = "job_api.host_not_allowed"
+    fault = Fault.FORBIDDEN
+
+
+class StreamIn(BaseModel):
+    stream: StreamKind
+    text: str
+
+
+class VariableIn(BaseModel):
+    value: Any
+
+
+router = APIRouter()
+
+
+def create_app(doors: Doors, run_facts: RunFacts) -> FastAPI:
+    app = FastAPI(title="Guardship job API", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.doors = doors
+    app.state.run_facts = run_facts
+    problems.install(app)
+    app.include_router(router)
+    return app
+
+
+def job_of(doors: DoorsHere, authorization: Annotated[str, Header()] = "") -> RunningJob:
+    """The job that asks; raises UnknownJob."""
+    job = doors.jobs.running_job(authorization.removeprefix("Bearer "))
+    if job is None:
+        raise UnknownJob
+    return job
+
+
+AsJob = Annotated[RunningJob, Depends(job_of)]
+
+
+@router.get("/assets/{kinds}/{name}")
+def get_asset(kinds: str, name: str, doors: DoorsHere, job: AsJob) -> dict[str, Any]:
+    kind = _kind(kinds)
+    with doors.database.transaction() as session:
+        found = assets.for_job(session, kind, name, doors.vault)
+        audit.record(session, who=f"job {job.name}", act="asset.read", subject=f"{kind} {name}", at=doors.clock.now())
+    return found
+
+
+@router.put("/assets/variables/{name}", status_code=204)
+def set_variable(name: str, body: VariableIn, doors: DoorsHere, job: AsJob) -> None:
+    """Only variables that are there can be set; a sealed one stays sealed."""
+    value, by, at = {"value": body.value}, f"job {job.name}", doors.clock.now()
+    with doors.database.transaction() as session:
+        is_sealed = assets.asset(session, AssetKind.VARIABLE, name).sealed is not None
+        fields, secrets = ({}, value) if is_sealed else (value, None)
+        assets.put_asset(session, AssetKind.VARIABLE, name, fields=fields, secrets=secrets, vault=doors.vault, by=by, at=at)
+        audit.record(session, who=by, act="asset.changed", subject=f"variable {name}", at=at)
+
+
+@router.post("/streams", status_code=204)
+def write_stream(body: StreamIn, doors: DoorsHere, job: AsJob) -> None:
+    doors.jobs.write_stream(job, body.stream, body.text)
+
+
+@router.api_route("/arm/{path:path}", methods=["GET", "PUT", "PATCH", "POST", "DELETE"])
+async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> JSONResponse:
+    cloud = await asyncio.to_thread(_cloud_of, doors, request.headers.get("X-Connection", ""))
+    start = path if "://" in path else f"/{path}"
+    target = start + (f"?{request.url.query}" if request.url.query else "")
+    _demand_host(cloud, target)
+    body = await request.json() if await request.body() else None
+    run_facts: RunFacts = request.app.state.run_facts
+    actor = Actor(ActorKind.JOB, job.runbook, job_id=job.job_id, **run_facts(job.run_id))
+    response = await _call(doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
+    return JSONResponse(response.body, status_code=response.status)
+
+
+async def _call(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any, etag: str | None, actor: Actor) -> ArmResponse:
+    """Send; a write that is held for a person waits for the answer, as far as the job's patience goes."""
+    deadline = doors.clock.monotonic() + _HOLD_SECONDS
+    while True:
+        try:
+            return await asyncio.to_thread(_send, doors, cloud, method, target, body, etag, actor)
+        except WriteHeld as held:
+            if not await _approved(doors, held.approval_id, deadline):
+                raise
+
+
+def _send(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any, etag: str | None, actor: Actor) -> ArmResponse:
+    response = cloud.arm.call(method, target, actor=actor, body=body, etag=etag)
+    if method != "GET":
+        with doors.database.transaction() as session:
+            detail = {"method": method, "status": response.status, "run_id": actor.run_id}
+            audit.record(session, who=f"job {actor.name}", act="arm.call", subject=target[:300], at=doors.clock.now(), detail=detail)
+    if method in ("PUT", "PATCH", "DELETE") and response.status in _LONG_RUNNING:
+        return ArmResponse(status=200, headers=response.headers, body=cloud.arm.wait(response))
+    return response
+
+
+async def _approved(doors: Doors, approval_id: str, deadline: float) -> bool:
+    while doors.clock.monotonic() < deadline:
+        with doors.database.reading() as session:
+            approval = approvals.get(session, approval_id)
+        if approval.answer == Answer.APPROVED:
+            return True
+        if approval.answer != Answer.WAITING or approval.expires_at <= doors.clock.now():
+            return False
+        await asyncio.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _cloud_of(doors: Doors, connection: str) -> CloudAccess:
+    with doors.database.reading() as session:
+        fields = assets.asset(session, AssetKind.CONNECTION, connection).fields
+    subscription = str(fields.get("SubscriptionId", "")).lower()
+    found = next((each for each in doors.clouds.by_name.values() if each.subscription_id.lower() == subscription), None)
+    if found is None:
+        raise HostNotAllowed(
+            f"connection {connection} names the subscription {subscription or '(none)'}, to which no account is connected",
+            hint="connect the cloud account first",
+        )
+    return found
+
+
+def _demand_host(cloud: CloudAccess, target: str) -> None:
+    """A path of the connection's cloud, or a full address of one of its hosts."""
+    if "://" not in target:
+        return
+    host = target.partition("://")[2].partition("/")[0].lower()
+    if host not in cloud.hosts:
+        raise HostNotAllowed(f"a job's connection reaches {', '.join(cloud.hosts)} only, not {host}")
+
+
+def _kind(kinds: str) -> AssetKind:
+    if kinds not in _KINDS:
+        raise assets.AssetNotFound(AssetKind.VARIABLE, kinds)
+    return _KINDS[kinds]

@@ -1,0 +1,194 @@
+"""Users, their second factor, and API tokens."""
+
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from guardship.api.access import Admin, DoorsHere, Reader, who
+from guardship.identity import audit, sessions, tokens, users
+from guardship.identity.roles import Role
+from guardship.identity.tokens import ApiToken
+from guardship.identity.users import BadUser, User
+
+router = APIRouter(tags=["access"])
+
+
+class UserOut(BaseModel):
+    name: str
+    display_name: str
+    role: Role
+    has_password: bool
+    has_second_factor: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class NewUser(BaseModel):
+    name: str
+    display_name: str = ""
+    role: Role = Role.READER
+    password: str = Field(max_length=1024)
+
+
+class UserChange(BaseModel):
+    role: Role | None = None
+    is_disabled: bool | None = None
+
+
+class PasswordChange(BaseModel):
+    old: str = Field("", max_length=1024)
+    new: str = Field(max_length=1024)
+
+
+class SecondFactor(BaseModel):
+    secret: str
+    address: str
+
+
+class SecondFactorCode(BaseModel):
+    secret: str
+    code: str
+
+
+class TokenOut(BaseModel):
+    token_id: str
+    name: str
+    role: Role
+    scope: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class NewToken(BaseModel):
+    name: str = Field(max_length=120)
+    role: Role = Role.READER
+    scope: list[str] = []
+    days: int = Field(30, ge=1, le=365)
+
+
+class TokenSecret(BaseModel):
+    """`secret` is shown this once."""
+
+    token: TokenOut
+    secret: str
+
+
+@router.get("/users")
+def list_users(doors: DoorsHere, caller: Admin) -> list[UserOut]:
+    with doors.database.reading() as session:
+        return [_user(row) for row in session.scalars(select(User).order_by(User.name))]
+
+
+@router.post("/users", status_code=201)
+def create_user(body: NewUser, doors: DoorsHere, caller: Admin) -> UserOut:
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        row = users.create_user(session, body.name, role=body.role, password=body.password, at=at, display_name=body.display_name)
+        audit.record(session, who=who(caller), act="user.created", subject=row.name, at=at, detail={"role": row.role})
+        return _user(row)
+
+
+@router.patch("/users/{name}")
+def change_user(name: str, body: UserChange, doors: DoorsHere, caller: Admin) -> UserOut:
+    """Change role or access; open sessions of the user end."""
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        row = users.user_named(session, name)
+        if row.user_id == caller.user_id:
+            raise BadUser(
+                "nobody changes their own role or access", hint="ask another admin, or use `guardship admin reset` on the machine"
+            )
+        row.role = body.role or row.role
+        if body.is_disabled is not None:
+            row.disabled_at = at if body.is_disabled else None
+        sessions.revoke_all_of(session, row.user_id, at=at)
+        audit.record(session, who=who(caller), act="user.changed", subject=name, at=at, detail=body.model_dump(exclude_none=True))
+        return _user(row)
+
+
+@router.post("/users/me/password", status_code=204)
+def change_password(body: PasswordChange, doors: DoorsHere, caller: Reader) -> None:
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        row = _own(session.get(User, caller.user_id or ""))
+        if row.password_hash is not None and not users.password_holds(row, body.old):
+            raise BadUser("the old password is wrong")
+        users.set_password(row, body.new)
+        audit.record(session, who=who(caller), act="user.password_changed", subject=row.name, at=at)
+
+
+@router.post("/users/me/second-factor")
+def new_second_factor(doors: DoorsHere, caller: Reader) -> SecondFactor:
+    """A secret for an authenticator app; it is in force once a code of it was confirmed."""
+    with doors.database.reading() as session:
+        secret, address = users.new_totp_secret(_own(session.get(User, caller.user_id or "")))
+    return SecondFactor(secret=secret, address=address)
+
+
+@router.put("/users/me/second-factor", status_code=204)
+def confirm_second_factor(body: SecondFactorCode, doors: DoorsHere, caller: Reader) -> None:
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        row = _own(session.get(User, caller.user_id or ""))
+        users.confirm_totp(row, body.secret, body.code, doors.vault, at=at)
+        audit.record(session, who=who(caller), act="user.second_factor_set", subject=row.name, at=at)
+
+
+@router.get("/tokens")
+def list_tokens(doors: DoorsHere, caller: Admin) -> list[TokenOut]:
+    with doors.database.reading() as session:
+        return [_token(row) for row in tokens.tokens(session)]
+
+
+@router.post("/tokens", status_code=201)
+def create_token(body: NewToken, doors: DoorsHere, caller: Admin) -> TokenSecret:
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        row, secret = tokens.create_token(
+            session, body.name, role=body.role, scope=tuple(body.scope), life=timedelta(days=body.days), by=who(caller), at=at
+        )
+        audit.record(session, who=who(caller), act="token.created", subject=row.name, at=at, detail={"role": row.role, "scope": row.scope})
+        return TokenSecret(token=_token(row), secret=secret)
+
+
+@router.delete("/tokens/{token_id}", status_code=204)
+def revoke_token(token_id: str, doors: DoorsHere, caller: Admin) -> None:
+    at = doors.clock.now()
+    with doors.database.transaction() as session:
+        tokens.revoke_token(session, token_id, at=at)
+        audit.record(session, who=who(caller), act="token.revoked", subject=token_id, at=at)
+
+
+def _own(row: User | None) -> User:
+    if row is None:
+        raise BadUser("this is for signed-in people, not for tokens")
+    return row
+
+
+def _user(row: User) -> UserOut:
+    return UserOut(
+        name=row.name,
+        display_name=row.display_name,
+        role=Role(row.role),
+        has_password=row.password_hash is not None,
+        has_second_factor=row.sealed_totp is not None,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )
+
+
+def _token(row: ApiToken) -> TokenOut:
+    return TokenOut(
+        token_id=row.token_id,
+        name=row.name,
+        role=Role(row.role),
+        scope=row.scope,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,82 @@
+"""What stands between a wish to isolate and the isolation: ourselves, protected machines, caps.
+
+Ourselves are never cut. A protected machine, and any machine above the caps, waits for a person; the caps count distinct machines
+isolated now or in the past hour, so that a flood of alerts cannot take the company off the network.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from guardship.containment.isolations import OPEN_STATES, Isolation, State
+from guardship.errors import Fault, GuardshipError
+
+CAP_WINDOW = timedelta(hours=1)
+PROTECTED_TAG = "guardship:protected"
+_YES = {"true", "yes", "1", "on"}
+
+
+class NeverCut(GuardshipError):
+    code = "containment.never_cut"
+    fault = Fault.FORBIDDEN
+
+    def __init__(self, machine: str, why: str) -> None:
+        super().__init__(f"{machine} is never isolated: {why}", hint="isolate it by hand in the cloud if you must")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The limits of containment; spans and shares as in the settings of the same names."""
+
+    cap_count: int = 5
+    cap_percent: float = 10.0
+    lease: timedelta = timedelta(hours=4)
+    releases_by_itself: bool = False
+    own_addresses: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Why a person has to say yes first."""
+
+    code: str
+    text: str
+
+
+def cap_of(policy: Policy, machine_count: int) -> int:
+    """Both limits hold: the count, and the share rounded up; never under one."""
+    share = math.ceil(machine_count * policy.cap_percent / 100)
+    return max(1, min(policy.cap_count, share))
+
+
+def is_protected(tags: Mapping[str, str]) -> bool:
+    return any(name.lower() == PROTECTED_TAG and str(value).lower() in _YES for name, value in tags.items())
+
+
+def refuse_ourselves(name: str, addresses: tuple[str, ...], policy: Policy) -> None:
+    if policy.own_addresses.intersection(addresses):
+        raise NeverCut(name, "this server runs on it")
+
+
+def concern_about(
+    session: Session, machine_id: str, name: str, tags: Mapping[str, str], *, machine_count: int, policy: Policy, at: datetime
+) -> Concern | None:
+    if is_protected(tags):
+        return Concern("protected", f"{name} is a protected machine")
+    isolated = isolated_lately(session, at=at)
+    cap = cap_of(policy, machine_count)
+    if len(isolated | {machine_id}) > cap:
+        return Concern("cap", f"{len(isolated)} of {machine_count} machines are or were isolated in the past hour; the cap is {cap}")
+    return None
+
+
+def isolated_lately(session: Session, *, at: datetime) -> set[str]:
+    """Distinct machines isolated now or within the past hour, failed attempts left out."""
+    query = select(Isolation.machine_id).where(
+        Isolation.state != State.FAILED, or_(Isolation.state.in_(OPEN_STATES), Isolation.opened_at > at - CAP_WINDOW)
+    )
+    return set(session.scalars(query))

@@ -1,0 +1,112 @@
+"""Leases: an isolation lasts for a set time; at its end somebody is asked, and it ends by itself only where policy says so."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from guardship.clock import Clock
+from guardship.cloud.arm import Actor, ActorKind
+from guardship.containment import isolations
+from guardship.containment.guardrails import Policy
+from guardship.containment.isolations import Isolation, State
+from guardship.errors import GuardshipError
+from guardship.identity import approvals
+from guardship.identity.approvals import Approval
+from guardship.storage import outbox
+from guardship.storage.database import Database
+from guardship.telemetry import get_log
+
+END_KIND = "containment.lease_end"
+EXTEND_KIND = "containment.extend"
+
+log = get_log("leases")
+
+Release = Callable[[str, str, Actor], object]
+"""Release by account, machine name and actor; given by `server.py`."""
+
+
+class Leases:
+    def __init__(self, database: Database, clock: Clock, policy: Policy, release: Release) -> None:
+        self._database = database
+        self._clock = clock
+        self._policy = policy
+        self._release = release
+
+    def look(self) -> int:
+        """Deal with every lease that has ended; called every few seconds. Returns how many there were."""
+        now = self._clock.now()
+        with self._database.reading() as session:
+            query = select(Isolation).where(
+                Isolation.state.in_((State.ISOLATED, State.DRIFTED)), Isolation.lease_ends_at <= now, Isolation.lease_asked_at.is_(None)
+            )
+            ended = list(session.scalars(query))
+        for isolation in ended:
+            if self._policy.releases_by_itself:
+                self._let_go(isolation, "system lease", "the lease ended and policy releases by itself")
+            else:
+                self._ask(isolation, now)
+        return len(ended)
+
+    def ask_to_extend(self, isolation_id: str, *, by: str, reason: str) -> Approval:
+        with self._database.transaction() as session:
+            isolation = isolations.get(session, isolation_id)
+            return approvals.ask(
+                session,
+                kind=EXTEND_KIND,
+                subject=isolation_id,
+                title=f"Keep {isolation.machine_name} isolated for {_told(self._policy.lease)} more: {reason}",
+                detail={"isolation_id": isolation_id, "machine": isolation.machine_name},
+                by=by,
+                at=self._clock.now(),
+            )
+
+    def on_answer(self, event: outbox.Event) -> None:
+        """The outbox's subscriber for answered approvals."""
+        payload = event.payload
+        if payload["kind"] == EXTEND_KIND and payload["answer"] == "approved":
+            self._extend(payload["subject"])
+        elif payload["kind"] == END_KIND:
+            if payload["answer"] == "approved":
+                with self._database.reading() as session:
+                    isolation = isolations.get(session, payload["subject"])
+                self._let_go(isolation, payload["by"], "the lease ended and a person released it")
+            else:
+                self._extend(payload["subject"])
+
+    def _ask(self, isolation: Isolation, now: datetime) -> None:
+        with self._database.transaction() as session:
+            isolations.get(session, isolation.isolation_id).lease_asked_at = now
+            approvals.ask(
+                session,
+                kind=END_KIND,
+                subject=isolation.isolation_id,
+                title=f"The lease of {isolation.machine_name} has ended: release it?",
+                detail={"isolation_id": isolation.isolation_id, "machine": isolation.machine_name},
+                by="system lease",
+                at=now,
+                life=timedelta(days=30),
+            )
+        log.info("lease.asked", isolation_id=isolation.isolation_id)
+
+    def _extend(self, isolation_id: str) -> None:
+        with self._database.transaction() as session:
+            isolation = isolations.get(session, isolation_id)
+            isolation.lease_ends_at = max(isolation.lease_ends_at, self._clock.now()) + self._policy.lease
+            isolation.lease_asked_at = None
+
+    def _let_go(self, isolation: Isolation, by: str, reason: str) -> None:
+        kind, _, name = by.partition(" ")
+        actor = Actor(ActorKind.USER if kind == "user" else ActorKind.SYSTEM, name or by, incident_id=isolation.incident_id, reason=reason)
+        try:
+            self._release(isolation.account, isolation.machine_name, actor)
+        except GuardshipError as error:
+            log.warning("lease.release_failed", isolation_id=isolation.isolation_id, reason=str(error))
+            with self._database.transaction() as session:
+                row = isolations.get(session, isolation.isolation_id)
+                row.problem, row.lease_asked_at = str(error), self._clock.now()
+
+
+def _told(span: timedelta) -> str:
+    hours, rest = divmod(int(span.total_seconds()), 3600)
+    return f"{hours} h" if not rest else f"{hours} h {rest // 60} min"

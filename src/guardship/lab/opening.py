@@ -1,0 +1,121 @@
+"""How the lab starts: from the command's child, perhaps root, to an unprivileged process with namespaces.
+
+1. Read the configuration; open the ports on the host's loopback, where clients outside reach them; sign ARM's certificate.
+2. As root: enter a root of its own, drop to uid and gid 60099, execute again (until then /proc/self belongs to root and a user
+   namespace would be refused). As an ordinary user: go on.
+3. Tie the process's life to its parent's; make the user namespace; fork the machines before any thread runs; play.
+Where a namespace is refused, the lab says why and plays simulated.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from guardship.errors import GuardshipError
+from guardship.lab.certificates import issue_server_certificate
+from guardship.lab.company import hosts
+from guardship.lab.config import Handover, LabConfig
+from guardship.lab.events import Events
+from guardship.lab.fabric import Fork, fork_machines
+from guardship.lab.own_root import enter_own_root, interpreter, search_path
+from guardship.lab.play import Lab
+from guardship.lab.process import NamespacesRefused, allow_no_new_privileges, become_user_root, die_with
+
+LAB_UID = 60099
+_LINE_LIMIT = 1 << 20
+_AGAIN = "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); from guardship.lab.opening import resume; resume(int(sys.argv[2]))"
+
+
+def open_lab() -> int:
+    """The whole life of `python -m guardship.lab`."""
+    started_at = time.monotonic()
+    parent_pid = os.getppid()
+    die_with(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the command ends us in its order
+    events = Events()
+    try:
+        line = _first_line()
+        config = LabConfig.read(line)
+        certificate = issue_server_certificate(config.ca_dir, ("localhost", "127.0.0.1", "::1", config.arm_host))
+        arm, smtp = _listening(config.arm_host, config.arm_port), _listening("127.0.0.1", config.smtp_port)
+    except (GuardshipError, OSError) as error:
+        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
+        return 1
+    handover = Handover(line, certificate, arm.fileno(), smtp.fileno(), parent_pid, started_at)
+    if os.getuid() == 0:
+        _drop_and_execute(handover, events)
+    return play(handover)
+
+
+def resume(descriptor: int) -> NoReturn:
+    """The second stage of a lab started as root."""
+    with os.fdopen(descriptor) as file:
+        handover = Handover.read(file.read())
+    code = play(handover)
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def play(handover: Handover) -> int:
+    die_with(handover.parent_pid)
+    allow_no_new_privileges()
+    config = LabConfig.read(handover.config_line)
+    events = Events()
+    forks: tuple[Fork, ...] | None = None
+    refusal = "asked for by the configuration"
+    with_ipv6 = Path("/proc/net/if_inet6").exists()
+    if not config.is_simulated:
+        try:
+            become_user_root()
+            forks = fork_machines(hosts(with_ipv6=with_ipv6))
+        except (NamespacesRefused, OSError) as error:
+            forks, refusal = None, str(error)
+    lab = Lab(config, handover, events, with_ipv6=with_ipv6)
+    asyncio.run(lab.play(forks, refusal))
+    events.close()
+    return 0
+
+
+def _drop_and_execute(handover: Handover, events: Events) -> None:
+    program, path = interpreter(), search_path()
+    try:
+        enter_own_root()
+    except NamespacesRefused as refused:
+        # A container's root may not mount: go on in the host's tree, as far as the uid can read it.
+        events.tell_now("error", {"what": "the lab has no root of its own", "detail": str(refused)})
+    except (GuardshipError, OSError) as error:
+        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
+        raise SystemExit(1) from error
+    descriptor = os.memfd_create("lab-handover", 0)
+    os.write(descriptor, handover.written().encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    for inherited in (descriptor, handover.arm_socket, handover.smtp_socket):
+        os.set_inheritable(inherited, True)
+    os.setgroups([])
+    os.setresgid(LAB_UID, LAB_UID, LAB_UID)
+    os.setresuid(LAB_UID, LAB_UID, LAB_UID)
+    allow_no_new_privileges()
+    os.execve(program, [program, "-I", "-B", "-c", _AGAIN, json.dumps(path), str(descriptor)], {"LANG": "C.UTF-8"})  # noqa: S606
+
+
+def _first_line() -> str:
+    """Byte by byte: what follows belongs to the next stage."""
+    line = bytearray()
+    while len(line) < _LINE_LIMIT and (byte := os.read(0, 1)) and byte != b"\n":
+        line += byte
+    return line.decode()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """With IPPROTO_TCP: for protocol 0 asyncio sets no TCP_NODELAY, and an answer takes 40 ms longer."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    return listening

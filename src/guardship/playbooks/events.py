@@ -1,0 +1,198 @@
+"""What stands in a run's journal, what happens to a run, and what the engine wants done.
+
+`Event` is a row of the journal. A `Happening` is handed to `engine.advance`, with the moment and sixteen random bytes drawn for it. A
+`Command` leaves the engine; a command for the outside is carried out only after the events that came with it are committed.
+Moments are whole microseconds since 1970.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import orjson
+
+from guardship.playbooks.expressions.values import EvaluationFailed, Value
+
+ENGINE_VERSION = 1
+
+
+PAYLOADS = ("inputs", "outputs", "items", "value", "trigger")
+
+
+class EventKind(StrEnum):
+    RUN_ACCEPTED = "RunAccepted"
+    CONTAINER_OPENED = "ContainerOpened"
+    UNTIL_CHECKED = "UntilChecked"
+    ACTION_STARTED = "ActionStarted"
+    ACTION_ENDED = "ActionEnded"
+    RETRY_PLANNED = "RetryPlanned"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    VARIABLE_SET = "VariableSet"
+    WAIT_OPENED = "WaitOpened"
+    MESSAGE_TAKEN = "MessageTaken"
+    TIMER_FIRED = "TimerFired"
+    CANCEL_ASKED = "CancelAsked"
+    RUN_CLAIMED = "RunClaimed"
+    RUN_ENDED = "RunEnded"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`body` holds plain values; on disk `inputs`, `outputs`, `items`, `value` and `trigger` become payload references."""
+
+    kind: EventKind
+    key: str
+    at: int
+    body: dict[str, Any]
+    seed: bytes | None = None
+    encoded: dict[str, bytes] | None = None  # the payloads in `body` as JSON
+
+
+class OutputNotJson(EvaluationFailed):
+    """A result that cannot be kept: too deep, a cycle, text that is no Unicode, a number that is none."""
+
+    code = "OutputNotJson"
+
+
+def _plain(value: object) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(type(value).__name__)
+
+
+def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
+    """The payloads of a body as JSON; exact decimals in them become plain numbers, in `body` too."""
+    encoded: dict[str, bytes] | None = None
+    for name in PAYLOADS:
+        if name in body:
+            if encoded is None:
+                encoded = {}
+            try:
+                encoded[name] = orjson.dumps(body[name])
+            except (TypeError, RecursionError):
+                encoded[name] = _encode_with_decimals(body, name)
+    return encoded
+
+
+def _encode_with_decimals(body: dict[str, Any], name: str) -> bytes:
+    try:
+        made = orjson.dumps(body[name], default=_plain)
+    except (TypeError, RecursionError) as error:
+        raise OutputNotJson(f"The {name} cannot be kept as JSON: {error}.") from error
+    body[name] = orjson.loads(made)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    key: str
+    action: str
+    connector: str
+    operation: str
+    inputs: Value
+    attempt: int
+    idempotency_key: str
+    deadline_at: int
+    has_effect: bool
+    asks_first: bool = False  # after a crash: ask the target whether it was done
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    key: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropTimer:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCallback:
+    key: str
+    token_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    status_code: int
+    headers: dict[str, str]
+    body: Value
+
+
+@dataclass(frozen=True, slots=True)
+class AbortCall:
+    key: str
+
+
+Command: TypeAlias = Call | SetTimer | DropTimer | OpenCallback | Respond | AbortCall
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    at: int
+    seed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The run was loaded from its journal: whatever is open and not waiting was lost with a process."""
+
+    at: int
+    seed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    code: str
+    message: str
+    may_retry: bool = False
+    is_timeout: bool = False
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    at: int
+    seed: bytes
+    key: str
+    attempt: int
+    status_code: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Value = None
+    failure: Failure | None = None
+    was_probed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    at: int
+    seed: bytes
+    key: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    at: int
+    seed: bytes
+    by: str
+    reason: str
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A person says what became of a call whose outcome is unknown: done, again, or failed."""
+
+    at: int
+    seed: bytes
+    key: str
+    choice: str
+    by: str
+    message_id: str = ""
+
+
+Happening: TypeAlias = Begin | Resumed | Answered | TimerFired | CancelAsked | Decided

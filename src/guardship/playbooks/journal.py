@@ -1,0 +1,377 @@
+"""The journal of runs on SQLite: accept, append, load, lease, release, timers, messages. What is returned is committed.
+
+An append names the version and the lease it was made under; one made by a worker that has been replaced is refused.
+"""
+
+import sqlite3
+from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future as ThreadFuture
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, insert, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from guardship.clock import Clock, to_micros
+from guardship.errors import NotFound
+from guardship.ids import new_id
+from guardship.playbooks.definition import Workflow
+from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
+from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.journal_tables import MESSAGE, RUN, statement
+from guardship.playbooks.journal_writer import JournalWriter, Refused, Rows
+from guardship.playbooks.payloads import Payloads
+from guardship.playbooks.projection import Projection
+from guardship.playbooks.state import RunState, apply
+from guardship.storage.blobs import Blobs
+from guardship.storage.database import Database
+
+LEASE_SECONDS = 30
+
+
+class StaleLease(Refused):
+    code = "playbooks.stale_lease"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    run_id: str
+    playbook_id: str
+    playbook_version_id: str
+    trigger_name: str
+    trigger: dict[str, Any]  # outputs: headers and body
+    priority: int
+    dedup_key: str | None
+    correlation: dict[str, Any]
+    client_tracking_id: str
+    parent_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    run_id: str
+    number: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    run_id: str
+    epoch: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """What the runner must know of a run before it loads its journal."""
+
+    run_id: str
+    number: int
+    playbook_id: str
+    playbook_version_id: str
+    priority: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    message_id: str
+    key: str
+    kind: str
+    body: dict[str, Any]
+    sender: str
+
+
+@dataclass(slots=True)
+class Loaded:
+    state: RunState
+    projection: Projection
+    fired: list[tuple[str, int]]
+    messages: list[Message]
+
+
+@dataclass(slots=True)
+class Append:
+    """Events of one run, with what changes beside them."""
+
+    run_id: str
+    epoch: int
+    expected_version: int
+    rows: list[tuple[Any, ...]]
+    actions: list[tuple[Any, ...]]
+    timers: dict[str, int | None]
+    taken: list[tuple[str, int, str]]  # message, position, disposition
+    head: tuple[Any, ...]  # status, code, error, started_at, ended_at, due_at
+    blobs: list[bytes] = field(default_factory=list)
+
+    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
+        version = self.expected_version + len(self.rows)
+        is_over = self.head[4] is not None
+        cursor.execute(_END_RUN if is_over else _MOVE_RUN, (version, *self.head, self.run_id, self.expected_version, self.epoch))
+        if cursor.rowcount != 1:
+            raise StaleLease(f"the run {self.run_id} is worked on elsewhere, or has moved on")
+        rows.journal.extend(self.rows)
+        rows.actions.extend(self.actions)
+        for key, due_at in self.timers.items():
+            if due_at is None:
+                rows.dropped_timers.append((self.run_id, key))
+            else:
+                rows.timers.append((self.run_id, key, due_at, None))
+        for message_id, position, disposition in self.taken:
+            cursor.execute(_TAKE_MESSAGE, (position, disposition, message_id))
+        return version
+
+
+@dataclass(slots=True)
+class _Accept:
+    run: NewRun
+    values: tuple[Any, ...]
+    row: tuple[Any, ...]
+    numbers: "_Numbers"
+    fault_points: FaultPoints
+    blobs: list[bytes]
+
+    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Accepted:
+        self.fault_points.hit("accept.before_commit")
+        number = self.numbers.next(cursor)
+        cursor.execute(_INSERT_RUN, (self.values[0], number, *self.values[1:]))
+        if cursor.rowcount == 1:
+            rows.journal.append(self.row)
+            return Accepted(self.run.run_id, number, True)
+        self.numbers.give_back()
+        known = cursor.execute(_FIND_RUN, (self.run.playbook_id, self.run.dedup_key)).fetchone()
+        return Accepted(known[0], known[1], False)
+
+
+class _Numbers:
+    """Numbers for people, counted by the writer; a batch that is rolled back counts again."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def next(self, cursor: sqlite3.Cursor) -> int:
+        if self._last is None:
+            self._last = cursor.execute("SELECT coalesce(max(number), 0) FROM playbooks_run").fetchone()[0]
+        self._last += 1
+        return self._last
+
+    def give_back(self) -> None:
+        self._last = None
+
+
+@dataclass(slots=True)
+class _Statement:
+    """One statement of its own; the result is what `read` makes of the cursor."""
+
+    sql: str
+    values: tuple[Any, ...]
+    read: Callable[[sqlite3.Cursor], Any]
+    blobs: list[bytes] = field(default_factory=list)
+
+    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any:
+        return self.read(cursor.execute(self.sql, self.values))
+
+
+_RUN_NAMES = [column.name for column in RUN.columns]
+_INSERT_RUN = statement(sqlite_insert(RUN).on_conflict_do_nothing(index_elements=["playbook_id", "dedup_key"]), *_RUN_NAMES)
+_HEAD = ("version", "status", "code", "error", "started_at", "ended_at", "due_at")
+_FENCE = (RUN.c.run_id == bindparam("run"), RUN.c.version == bindparam("expected"), RUN.c.lease_epoch == bindparam("epoch"))
+_MOVE = update(RUN).where(*_FENCE).values({name: bindparam(f"new_{name}") for name in _HEAD})
+_MOVE_NAMES = (*[f"new_{name}" for name in _HEAD], "run", "expected", "epoch")
+_MOVE_RUN = "UPDATE playbooks_run SET version=?, status=?, code=?, error=?, started_at=?, ended_at=?, due_at=? WHERE run_id=? AND version=? AND lease_epoch=?"
+_END_RUN = _MOVE_RUN.replace("due_at=?", "due_at=?, lease_owner=NULL, lease_until=NULL, wake=0")
+_FIND_RUN = "SELECT run_id, number FROM playbooks_run WHERE playbook_id=? AND dedup_key=?"
+_LEASE = (
+    "UPDATE playbooks_run SET lease_owner=?, lease_epoch=lease_epoch+1, lease_until=?, wake=0 "
+    "WHERE run_id=? AND ended_at IS NULL AND (lease_owner IS NULL OR lease_until < ?) RETURNING run_id, lease_epoch, version"
+)
+_RENEW = "UPDATE playbooks_run SET lease_until=? WHERE lease_owner=? AND ended_at IS NULL"
+_RELEASE = (
+    "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL WHERE run_id=? AND lease_epoch=? "
+    "AND NOT EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=playbooks_run.run_id AND m.taken_seq IS NULL) "
+    "AND NOT EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=playbooks_run.run_id AND t.fired_at IS NOT NULL)"
+)
+_FREE_LEFTOVERS = "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL, wake=1 WHERE ended_at IS NULL AND lease_owner IS NOT NULL"
+_FIRE = (
+    "UPDATE playbooks_timer SET fired_at=? WHERE (run_id, key) IN (SELECT run_id, key FROM playbooks_timer "
+    "WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 200) RETURNING run_id"
+)
+_TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
+_INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
+_WAITING_WORK = (
+    "SELECT run_id, priority, playbook_id FROM playbooks_run r WHERE ended_at IS NULL AND lease_owner IS NULL AND (wake "
+    "OR EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=r.run_id AND m.taken_seq IS NULL) "
+    "OR EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=r.run_id AND t.fired_at IS NOT NULL)) ORDER BY priority DESC, accepted_at"
+)
+
+
+class Journal:
+    def __init__(self, database: Database, blobs: Blobs, payloads: Payloads, clock: Clock, fault_points: FaultPoints) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._payloads = payloads
+        self._clock = clock
+        self._fault_points = fault_points
+        self._numbers = _Numbers()
+        self._writer = JournalWriter(database, fault_points, self._keep_blobs)
+
+    def start(self) -> None:
+        self._writer.start()
+
+    def stop(self) -> None:
+        self._writer.stop()
+
+    def _now(self) -> int:
+        return to_micros(self._clock.now())
+
+    # ---- writing
+
+    def accept(self, run: NewRun, workflow: Workflow, worker: str, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> Event:
+        """Queue a new run, leased to `worker`; gives its first event at once, `done` hears when it is committed."""
+        at = self._now()
+        body: dict[str, Any] = {
+            "playbook_version_id": run.playbook_version_id,
+            "trigger_name": run.trigger_name,
+            "trigger": run.trigger,
+            "dedup_key": run.dedup_key,
+            "correlation": run.correlation,
+            "priority": run.priority,
+            "engine_version": ENGINE_VERSION,
+        }
+        event = Event(EventKind.RUN_ACCEPTED, "", at, body, None, encode_payloads(body))
+        made = self._payloads.encode(run.run_id, event, workflow)
+        row = (run.run_id, 0, event.kind, "", at, None, 1, made.body)
+        correlation = run.correlation
+        head = (run.run_id, run.playbook_id, run.playbook_version_id, run.trigger_name, run.dedup_key, run.parent_run_id, run.priority)
+        tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
+        lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_SECONDS * 1_000_000, False, None)
+        job = _Accept(run, (*head, *tail, *lease), row, self._numbers, self._fault_points, made.blobs)
+        self._writer.submit(job, done, loop)
+        return event
+
+    def append(self, append: Append, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop) -> None:
+        self._writer.submit(append, done, loop)
+
+    def encode(
+        self, run_id: str, epoch: int, first_seq: int, events: Iterable[Event], workflow: Workflow, projection: Projection
+    ) -> tuple[list[tuple[Any, ...]], list[bytes]]:
+        """Journal rows of the events, folded into the projection as well."""
+        rows: list[tuple[Any, ...]] = []
+        blobs: list[bytes] = []
+        for seq, event in enumerate(events, first_seq):
+            made = self._payloads.encode(run_id, event, workflow)
+            rows.append((run_id, seq, event.kind, event.key, event.at, event.seed, epoch, made.body))
+            projection.fold(seq, event.kind, event.key, event.at, event.body, made.references)
+            blobs.extend(made.blobs)
+        return rows, blobs
+
+    async def lease(self, run_id: str, worker: str) -> Leased | None:
+        now = self._now()
+        values = (worker, now + LEASE_SECONDS * 1_000_000, run_id, now)
+        row = await self._do(_LEASE, values, lambda cursor: cursor.fetchone())
+        return None if row is None else Leased(*row)
+
+    async def renew(self, worker: str) -> int:
+        self._fault_points.hit("lease.renew")
+        values = (self._now() + LEASE_SECONDS * 1_000_000, worker)
+        return int(await self._do(_RENEW, values, lambda cursor: cursor.rowcount))
+
+    async def release(self, run_id: str, epoch: int) -> bool:
+        """False: a message or a fired timer is there, the same worker takes another turn."""
+        return bool(await self._do(_RELEASE, (run_id, epoch), lambda cursor: cursor.rowcount == 1))
+
+    async def free_leftovers(self) -> int:
+        """At start, embedded: every lease that is left belongs to a process that is gone."""
+        return int(await self._do(_FREE_LEFTOVERS, (), lambda cursor: cursor.rowcount))
+
+    async def fire_due(self) -> list[str]:
+        now = self._now()
+        rows = await self._do(_FIRE, (now, now), lambda cursor: cursor.fetchall())
+        return list(dict.fromkeys(row[0] for row in rows))
+
+    def deliver(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
+        """Keep a message for a run; from any thread. False: one with this `dedup_key` was there before."""
+        values = (new_id("mesg"), run_id, key, kind, dedup_key, orjson.dumps(body).decode(), sender, self._now(), None, None)
+        job = _Statement(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1)
+        waiting: ThreadFuture[bool] = ThreadFuture()
+        self._writer.submit(job, lambda result, error: waiting.set_exception(error) if error else waiting.set_result(result), None)
+        is_new = waiting.result(timeout=60)
+        self._fault_points.hit("deliver.after_commit")
+        return is_new
+
+    async def _do(self, sql: str, values: tuple[Any, ...], read: Callable[[sqlite3.Cursor], Any]) -> Any:
+        loop = get_running_loop()
+        waiting: Future[Any] = loop.create_future()
+
+        def done(result: Any, error: Exception | None) -> None:
+            if waiting.done():
+                return
+            if error is not None:
+                waiting.set_exception(error)
+            else:
+                waiting.set_result(result)
+
+        self._writer.submit(_Statement(sql, values, read), done, loop)
+        return await waiting
+
+    def _keep_blobs(self, blobs: list[bytes]) -> None:
+        with self._database.transaction() as session:
+            for blob in blobs:
+                self._blobs.put(session, blob, at=self._clock.now())
+
+    # ---- reading; each opens a connection of its own, so that nothing pins the write-ahead log
+
+    def head(self, run_id: str) -> RunHead:
+        with closing(self._database.raw_connection()) as connection:
+            row = connection.execute(
+                "SELECT run_id, number, playbook_id, playbook_version_id, priority, version FROM playbooks_run WHERE run_id=?", (run_id,)
+            ).fetchone()
+        if row is None:
+            raise NotFound("run", run_id)
+        return RunHead(*row)
+
+    def load(self, run_id: str, workflow: Workflow) -> Loaded:
+        """The state, by its whole journal, and what came in for the run meanwhile."""
+        state, projection = RunState(run_id), Projection(run_id, workflow)
+        with closing(self._database.raw_connection()) as connection:
+            rows = connection.execute("SELECT seq, kind, key, at, seed, body FROM playbooks_journal WHERE run_id=? ORDER BY seq", (run_id,)).fetchall()
+            fired = connection.execute("SELECT key, due_at FROM playbooks_timer WHERE run_id=? AND fired_at IS NOT NULL ORDER BY due_at", (run_id,)).fetchall()
+        for seq, kind, key, at, seed, text in rows:
+            body = orjson.loads(text)
+            references = {name.removesuffix("_ref"): orjson.dumps(value).decode() for name, value in body.items() if name.endswith("_ref")}
+            event = Event(EventKind(kind), key, at, self._payloads.decode(run_id, body, self.blob), seed)
+            apply(state, event)
+            projection.fold(seq, event.kind, key, at, body, references)
+        projection.take_touched()
+        return Loaded(state, projection, [(key, due_at) for key, due_at in fired], self.messages(run_id))
+
+    def messages(self, run_id: str) -> list[Message]:
+        with closing(self._database.raw_connection()) as connection:
+            rows = connection.execute(
+                "SELECT message_id, key, kind, body_ref, sender FROM playbooks_message WHERE run_id=? AND taken_seq IS NULL ORDER BY received_at", (run_id,)
+            ).fetchall()
+        return [Message(message_id, key, kind, orjson.loads(body), sender) for message_id, key, kind, body, sender in rows]
+
+    def blob(self, blob_id: str) -> bytes:
+        with self._database.reading() as session:
+            return self._blobs.get(session, blob_id)
+
+    def waiting_work(self) -> list[tuple[str, int, str]]:
+        """Runs that nobody holds and that have something to do: run, priority, playbook."""
+        with closing(self._database.raw_connection()) as connection:
+            return [(run_id, priority, playbook_id) for run_id, priority, playbook_id in connection.execute(_WAITING_WORK)]
+
+    def next_due(self) -> int | None:
+        with closing(self._database.raw_connection()) as connection:
+            found: int | None = connection.execute("SELECT min(due_at) FROM playbooks_timer WHERE fired_at IS NULL").fetchone()[0]
+        return found
+
+    def ended_status(self, run_id: str) -> str | None:
+        with closing(self._database.raw_connection()) as connection:
+            row = connection.execute("SELECT status, ended_at FROM playbooks_run WHERE run_id=?", (run_id,)).fetchone()
+        if row is None:
+            raise NotFound("run", run_id)
+        return row[0] if row[1] is not None else None

@@ -1,0 +1,232 @@
+"""The journal's one writer: a thread with a connection of its own that commits in one go whatever has piled up.
+
+There is no waiting window: what arrives while the disk syncs is the next batch. A job that is refused, or whose data the database does
+not take, fails alone. When the disk is full or the file is gone every job of the batch is told so, nothing is acknowledged, and the
+connection is opened anew.
+"""
+
+import queue
+import sqlite3
+import threading
+import time
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import bindparam, delete, insert
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from guardship.errors import Fault, GuardshipError
+from guardship.playbooks.fault_points import FaultPoints, FaultRaised
+from guardship.playbooks.journal_tables import ACTION, JOURNAL, TIMER, statement
+from guardship.storage.database import WAL_LIMIT_BYTES, Database
+from guardship.telemetry import get_log
+
+MOST_JOBS_A_BATCH = 2000
+MOST_JOBS_WAITING = 10_000
+IDLE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 5.0
+
+log = get_log("journal")
+
+
+class JournalUnavailable(GuardshipError):
+    code = "playbooks.journal_unavailable"
+    fault = Fault.UNAVAILABLE
+
+
+class Refused(GuardshipError):
+    """A job that may not be written; the others of its batch are."""
+
+    code = "playbooks.refused"
+    fault = Fault.CONFLICT
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a batch inserts, gathered over its jobs: few statements, many rows."""
+
+    journal: list[tuple[Any, ...]] = field(default_factory=list)
+    actions: list[tuple[Any, ...]] = field(default_factory=list)
+    timers: list[tuple[str, str, int, int | None]] = field(default_factory=list)
+    dropped_timers: list[tuple[str, str]] = field(default_factory=list)
+
+    def flush(self, cursor: sqlite3.Cursor) -> None:
+        if self.journal:
+            cursor.executemany(_INSERT_JOURNAL, self.journal)
+        if self.actions:
+            cursor.executemany(_UPSERT_ACTION, self.actions)
+        if self.dropped_timers:
+            cursor.executemany(_DELETE_TIMER, self.dropped_timers)
+        if self.timers:
+            cursor.executemany(_UPSERT_TIMER, self.timers)
+
+
+def _upserting(table: Any) -> str:
+    made = upsert(table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: made.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement(made.on_conflict_do_update(index_elements=keys, set_=others), *[column.name for column in table.columns])
+
+
+_INSERT_JOURNAL = statement(insert(JOURNAL), *[column.name for column in JOURNAL.columns])
+_UPSERT_ACTION = _upserting(ACTION)
+_UPSERT_TIMER = _upserting(TIMER)
+_DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run"), TIMER.c.key == bindparam("place")), "run", "place")
+
+
+class Job(Protocol):
+    """Something to write. `write` adds rows or runs statements, and raises `Refused` for itself alone."""
+
+    blobs: list[bytes]
+
+    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any: ...
+
+
+@dataclass(slots=True)
+class Ticket:
+    job: Job
+    done: Callable[[Any, Exception | None], None]
+    loop: AbstractEventLoop | None  # where `done` is called; None: in the writer's thread
+
+
+class JournalWriter:
+    def __init__(self, database: Database, fault_points: FaultPoints, keep_blobs: Callable[[list[bytes]], None]) -> None:
+        self._database = database
+        self._fault_points = fault_points
+        self._keep_blobs = keep_blobs
+        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._connection: sqlite3.Connection | None = None
+        self._is_stopping = False
+        self._has_written = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Everything queued before is written; later jobs are refused."""
+        self._is_stopping = True
+        self._queue.put(None)
+        self._thread.join(timeout=30)
+
+    def submit(self, job: Job, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> None:
+        if self._is_stopping or not self._thread.is_alive() or self._queue.qsize() >= MOST_JOBS_WAITING:
+            raise JournalUnavailable("the journal takes nothing more at the moment", hint="try again in a moment")
+        self._queue.put(Ticket(job, done, loop))
+
+    def _run(self) -> None:
+        pause = 0.1
+        while (batch := self._next_batch()) is not None:
+            try:
+                self._write(batch)
+                pause = 0.1
+            except (sqlite3.Error, OSError, GuardshipError) as error:
+                log.warning("journal.unavailable", reason=str(error), jobs=len(batch))
+                self._close()
+                unavailable = JournalUnavailable(f"the journal could not be written: {error}", hint="it is tried again")
+                _settle([(ticket, None, unavailable) for ticket in batch])
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        self._close()
+
+    def _next_batch(self) -> list[Ticket] | None:
+        """All that is queued; while idle the write-ahead log is folded back. None ends the thread."""
+        while True:
+            try:
+                first = self._queue.get(timeout=IDLE_SECONDS)
+                break
+            except queue.Empty:
+                self._checkpoint()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < MOST_JOBS_A_BATCH:
+            try:
+                ticket = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if ticket is None:
+                self._queue.put(None)
+                break
+            batch.append(ticket)
+        return batch
+
+    def _write(self, batch: list[Ticket]) -> None:
+        if self._connection is None:
+            self._connection = self._database.raw_connection()
+        blobs = [blob for ticket in batch for blob in ticket.job.blobs]
+        if blobs:
+            self._keep_blobs(blobs)
+        try:
+            settled = self._commit(self._connection, batch)
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError) as error:
+            self._connection.rollback()
+            if len(batch) == 1:
+                settled = [(batch[0], None, Refused(f"the database did not take the row: {error}"))]
+            else:
+                for ticket in batch:  # one by one: only the guilty one fails
+                    self._write([ticket])
+                return
+        self._has_written = True
+        _settle(settled)
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Ticket]) -> list[tuple[Ticket, Any, Exception | None]]:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        rows = Rows()
+        settled: list[tuple[Ticket, Any, Exception | None]] = []
+        for ticket in batch:
+            try:
+                settled.append((ticket, ticket.job.write(cursor, rows), None))
+            except Refused as refused:
+                settled.append((ticket, None, refused))
+        rows.flush(cursor)
+        try:
+            self._fault_points.hit("journal.commit")
+        except FaultRaised as error:
+            raise sqlite3.OperationalError(str(error)) from error
+        cursor.execute("COMMIT")
+        return settled
+
+    def _checkpoint(self) -> None:
+        if self._connection is None or not self._has_written:
+            return
+        self._has_written = False
+        try:
+            log_file = self._database.path.with_name(f"{self._database.path.name}-wal")
+            if log_file.exists() and log_file.stat().st_size > WAL_LIMIT_BYTES // 64:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (sqlite3.Error, OSError) as error:
+            log.info("journal.checkpoint_refused", reason=str(error))
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.rollback()
+                self._connection.close()
+            except sqlite3.Error as error:
+                log.info("journal.close_failed", reason=str(error))
+            self._connection = None
+
+
+def _settle(settled: list[tuple[Ticket, Any, Exception | None]]) -> None:
+    """One call into each event loop a batch, not one a job."""
+    by_loop: dict[AbstractEventLoop, list[tuple[Ticket, Any, Exception | None]]] = {}
+    for entry in settled:
+        loop = entry[0].loop
+        if loop is None:
+            entry[0].done(entry[1], entry[2])
+        else:
+            by_loop.setdefault(loop, []).append(entry)
+    for loop, entries in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_tell, entries)
+        except RuntimeError:  # the loop was closed: nobody listens any more
+            log.info("journal.loop_closed", jobs=len(entries))
+
+
+def _tell(entries: list[tuple[Ticket, Any, Exception | None]]) -> None:
+    for ticket, result, error in entries:
+        ticket.done(result, error)

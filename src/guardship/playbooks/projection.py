@@ -1,0 +1,134 @@
+"""The run view's picture of a run, one row an action, folded from its journal; it can be thrown away and made again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from guardship.playbooks.definition import Action, Workflow, key_of
+from guardship.playbooks.events import EventKind
+from guardship.playbooks.state import name_of
+
+
+@dataclass(slots=True)
+class ActionRow:
+    """In the order of the columns of `playbooks_action`."""
+
+    run_id: str
+    key: str
+    name: str
+    parent_key: str
+    iteration: int | None
+    kind: str
+    operation: str | None
+    status: str
+    code: str | None
+    error: str | None
+    attempt: int
+    branch: str | None
+    inputs_ref: str | None
+    outputs_ref: str | None
+    started_at: int | None
+    ended_at: int | None
+    first_seq: int
+
+    def values(self) -> tuple[Any, ...]:
+        return (
+            self.run_id,
+            self.key,
+            self.name,
+            self.parent_key,
+            self.iteration,
+            self.kind,
+            self.operation,
+            self.status,
+            self.code,
+            self.error,
+            self.attempt,
+            self.branch,
+            self.inputs_ref,
+            self.outputs_ref,
+            self.started_at,
+            self.ended_at,
+            self.first_seq,
+        )
+
+
+class Projection:
+    """Rows of one run; `touched` are those that the events since the last look have changed."""
+
+    def __init__(self, run_id: str, workflow: Workflow) -> None:
+        self._run_id = run_id
+        self._workflow = workflow
+        self.rows: dict[str, ActionRow] = {}
+        self._touched: dict[str, ActionRow] = {}
+
+    def take_touched(self) -> list[ActionRow]:
+        touched, self._touched = list(self._touched.values()), {}
+        return touched
+
+    def fold(self, seq: int, kind: EventKind, key: str, at: int, body: dict[str, Any], references: dict[str, str]) -> None:
+        if kind not in _SHOWN:
+            return
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = self._new(key, seq)
+        self._touched[key] = row
+        if "inputs" in references:
+            row.inputs_ref = references["inputs"]
+        match kind:
+            case EventKind.ACTION_ENDED:
+                _end(row, at, body, references)
+            case EventKind.ACTION_STARTED:
+                row.status, row.operation, row.attempt = "Running", body["operation"], body["attempt"]
+                row.started_at = at if row.started_at is None else row.started_at
+            case EventKind.CONTAINER_OPENED:
+                row.status, row.branch, row.started_at = "Running", body.get("branch"), at
+                row.inputs_ref = row.inputs_ref or references.get("items")
+            case EventKind.WAIT_OPENED:
+                row.status, row.started_at = "Waiting", at
+            case _:
+                row.status = "Waiting"
+
+    def _new(self, key: str, seq: int) -> ActionRow:
+        name = name_of(key)
+        action = self._workflow.action(name)
+        parent, iteration = _parent(key, action)
+        kind = action.kind if action else ""
+        return ActionRow(self._run_id, key, name, parent, iteration, kind, None, "Waiting", None, None, 0, None, None, None, None, None, seq)
+
+
+_SHOWN = frozenset(
+    {
+        EventKind.ACTION_ENDED,
+        EventKind.ACTION_STARTED,
+        EventKind.CONTAINER_OPENED,
+        EventKind.WAIT_OPENED,
+        EventKind.RETRY_PLANNED,
+        EventKind.OUTCOME_UNKNOWN,
+    }
+)
+
+
+def _end(row: ActionRow, at: int, body: dict[str, Any], references: dict[str, str]) -> None:
+    row.status, row.ended_at = body["status"], at
+    row.started_at = at if row.started_at is None else row.started_at
+    row.code = body.get("code")
+    error = body.get("error")
+    row.error = None if error is None else orjson.dumps(error).decode()
+    row.attempt = body.get("attempt", row.attempt)
+    row.outputs_ref = references.get("outputs")
+
+
+def _parent(key: str, action: Action | None) -> tuple[str, int | None]:
+    """The key of the container an action stands in, and the iteration of the loop that is nearest round it."""
+    prefix, slash, _ = key.rpartition("/")
+    prefix += slash
+    iteration = int(prefix[prefix.rindex("[") + 1 : -2]) if prefix else None
+    if action is None or action.owner is None:
+        return "", iteration
+    if action.loops and action.loops[-1] == action.owner and key.count("/") == len(action.loops):
+        return prefix[: prefix.rindex("[")], iteration
+    return prefix + key_of(action.owner), iteration
+
+

@@ -1,0 +1,126 @@
+"""Operators that choose, name and compute columns: project and its family, extend, distinct."""
+
+import re
+
+from guardship.workspace.kql import plan, syntax
+from guardship.workspace.kql.bind_expressions import ExpressionBinder
+from guardship.workspace.kql.errors import DuplicateColumn, QueryError
+from guardship.workspace.kql.functions.table import FUNCTIONS
+from guardship.workspace.kql.scope import Environment, Scope, free_name, result_name
+
+
+def keeps_name(name: str) -> bool:
+    return name in FUNCTIONS and FUNCTIONS[name].keeps_name
+
+
+def visible(columns: tuple[plan.Column, ...]) -> tuple[plan.Column, ...]:
+    return tuple(column for column in columns if not column.is_hidden)
+
+
+def reference(column: plan.Column) -> plan.Output:
+    return plan.Output(column, plan.ColumnRef(column))
+
+
+def bind_project(
+    items: tuple[syntax.Item, ...], relation: plan.Relation, environment: Environment, *, unnamed: str = "Column"
+) -> plan.Relation:
+    """Exactly these columns. A name made by us gives way to one that is there, a name that was written must be free."""
+    binder = ExpressionBinder(Scope(relation.columns, environment))
+    outputs: list[plan.Output] = []
+    taken = {item.name for item in items if item.name}
+    used: set[str] = set()
+    for number, item in enumerate(_without_star(items, relation)):
+        expression = binder.bind(item.expression)
+        if item.name in used:
+            raise DuplicateColumn(str(item.name), item.span)
+        name = item.name or _made_name(item.expression, used | taken, unnamed, number)
+        used.add(name)
+        outputs.append(plan.Output(environment.column(name, expression.type), expression))
+    return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))
+
+
+def _without_star(items: tuple[syntax.Item, ...], relation: plan.Relation) -> list[syntax.Item]:
+    found: list[syntax.Item] = []
+    for item in items:
+        if isinstance(item.expression, syntax.Star):
+            found += [syntax.Item(None, syntax.Name(column.name, item.span), item.span) for column in visible(relation.columns)]
+        else:
+            found.append(item)
+    return found
+
+
+def _made_name(expression: syntax.Expression, taken: set[str], unnamed: str, number: int) -> str:
+    if unnamed == "print_":
+        return free_name(f"print_{number}", taken)
+    named = result_name(expression, keeps_name)
+    if named:
+        return free_name(named, taken)
+    return next(name for count in range(1, len(taken) + 2) if (name := f"{unnamed}{count}") not in taken)
+
+
+def bind_extend(items: tuple[syntax.Item, ...], relation: plan.Relation, environment: Environment) -> plan.Relation:
+    """A column of the same name is replaced where it stands; new ones go to the end. Items do not see each other."""
+    binder = ExpressionBinder(Scope(relation.columns, environment))
+    outputs = {column.name: reference(column) for column in relation.columns}
+    for item in items:
+        expression = binder.bind(item.expression)
+        name = item.name or _made_name(item.expression, set(outputs), "Column", 0)
+        outputs[name] = plan.Output(environment.column(name, expression.type), expression)
+    return plan.Select(relation, tuple(outputs.values()), tuple(output.column for output in outputs.values()))
+
+
+def bind_project_names(node: syntax.ProjectNames, relation: plan.Relation, environment: Environment) -> plan.Relation:
+    scope = Scope(relation.columns, environment)
+    chosen: list[plan.Column] = []
+    for pattern in node.patterns:
+        found = [column for column in relation.columns if _matches(pattern.name, column) and column not in chosen]
+        if not found and "*" not in pattern.name and scope.find(pattern.name) is None:
+            raise scope.unknown(pattern.name, pattern.span)
+        chosen += found
+    kept = [column for column in relation.columns if column not in chosen]
+    match node.kind:
+        case "project-away":
+            columns = kept
+        case "project-keep":
+            columns = [column for column in relation.columns if column in chosen]
+        case _:
+            columns = chosen + kept
+    return plan.Select(relation, tuple(map(reference, columns)), tuple(columns))
+
+
+def _matches(pattern: str, column: plan.Column) -> bool:
+    if "*" not in pattern:
+        return column.name == pattern
+    return not column.is_hidden and re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), column.name) is not None
+
+
+def bind_rename(node: syntax.ProjectRename, relation: plan.Relation, environment: Environment) -> plan.Relation:
+    scope = Scope(relation.columns, environment)
+    new_names: dict[plan.Column, str] = {}
+    for new, old in node.pairs:
+        column = scope.find(old.name)
+        if column is None:
+            raise scope.unknown(old.name, old.span)
+        new_names[column] = new.name
+    names = [new_names.get(column, column.name) for column in relation.columns]
+    for new, _ in node.pairs:
+        if names.count(new.name) > 1:
+            raise DuplicateColumn(new.name, new.span)
+    outputs = [
+        plan.Output(environment.column(new_names[column], column.type), plan.ColumnRef(column)) if column in new_names else reference(column)
+        for column in relation.columns
+    ]
+    return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))
+
+
+def bind_distinct(node: syntax.Distinct, relation: plan.Relation, environment: Environment) -> plan.Relation:
+    if node.items:
+        narrowed = bind_project(node.items, relation, environment)
+    else:
+        columns = visible(relation.columns)
+        if not columns:
+            raise QueryError("there is no column to be distinct by", span=node.span)
+        narrowed = plan.Select(relation, tuple(map(reference, columns)), columns)
+    fresh = [environment.column(column.name, column.type) for column in narrowed.columns]
+    keys = tuple(plan.Output(new, plan.ColumnRef(old)) for new, old in zip(fresh, narrowed.columns, strict=True))
+    return plan.Aggregated(narrowed, keys, (), tuple(fresh))

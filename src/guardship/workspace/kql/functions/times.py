@@ -1,0 +1,138 @@
+"""Dates and times. A datetime is a TIMESTAMP in UTC, a timespan is ticks of 100 ns; weeks begin on Sunday."""
+
+from collections.abc import Callable
+
+from guardship.workspace.kql import sql_trees as sql
+from guardship.workspace.kql.functions.entry import Function, Sql
+from guardship.workspace.kql.sql_trees import Tree
+from guardship.workspace.kql.types import DATETIME, INT, LONG, STRING, TIMESPAN
+
+TICKS_A_DAY = 864_000_000_000
+_PARTS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond")
+_FORMATS = (
+    ("yyyy", "%Y"),
+    ("yy", "%y"),
+    ("MM", "%m"),
+    ("dd", "%d"),
+    ("HH", "%H"),
+    ("hh", "%I"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("ffffff", "%f"),
+    ("fff", "%g"),
+    ("tt", "%p"),
+)
+
+
+def shifted(moment: Tree, ticks: Tree) -> Tree:
+    """A datetime plus a timespan."""
+    return sql.add(moment, sql.call("to_microseconds", sql.divide_whole(ticks, sql.number(10))))
+
+
+def difference(left: Tree, right: Tree) -> Tree:
+    """A datetime less a datetime, in ticks."""
+    return sql.multiply(sql.subtract(sql.call("epoch_us", left), sql.call("epoch_us", right)), sql.number(10))
+
+
+def _start_of(unit: str) -> Callable[..., Tree]:
+    def build(moment: Sql, offset: Sql | None = None) -> Tree:
+        start = sql.call("date_trunc", sql.text(unit), moment.copy)
+        return start if offset is None else _moved(start, unit, offset.copy)
+
+    return build
+
+
+def _start_of_week(moment: Sql, offset: Sql | None = None) -> Tree:
+    """The Sunday before; DuckDB's weeks begin on Monday."""
+    one_day = sql.number(TICKS_A_DAY)
+    monday = sql.call("date_trunc", sql.text("week"), shifted(moment.copy, one_day))
+    start = shifted(monday, sql.number(-TICKS_A_DAY))
+    return start if offset is None else _moved(start, "week", offset.copy)
+
+
+def _moved(start: Tree, unit: str, count: Tree) -> Tree:
+    return sql.add(start, sql.call(f"to_{unit}s", sql.cast_to(count, INT)))
+
+
+def _datetime_add(part: Sql, count: Sql, moment: Sql) -> Tree:
+    return _moved(moment.copy, str(part.constant), count.copy)
+
+
+def _datetime_diff(part: Sql, left: Sql, right: Sql) -> Tree:
+    """How many ends of that part lie between, which is what DuckDB counts too; weeks are counted from Sundays."""
+    if part.constant == "week":
+        days = sql.call("date_diff", sql.text("day"), _start_of_week(right), _start_of_week(left))
+        return sql.divide_whole(days, sql.number(7))
+    return sql.call("date_diff", sql.text(str(part.constant)), right.copy, left.copy)
+
+
+def _datetime_part(part: Sql, moment: Sql) -> Tree:
+    return sql.cast_to(sql.call("date_part", sql.text(_DUCKDB_PARTS[str(part.constant).lower()]), moment.copy), LONG)
+
+
+_DUCKDB_PARTS = {
+    "year": "year",
+    "quarter": "quarter",
+    "month": "month",
+    "day": "day",
+    "dayofyear": "doy",
+    "hour": "hour",
+    "minute": "minute",
+    "second": "second",
+}
+
+
+def _part(unit: str) -> Callable[..., Tree]:
+    return lambda moment: sql.cast_to(sql.call("date_part", sql.text(unit), moment.copy), INT)
+
+
+def _day_of_week(moment: Sql) -> Tree:
+    """Days since Sunday, as a timespan."""
+    return sql.multiply(sql.cast_to(sql.call("date_part", sql.text("dow"), moment.copy), LONG), sql.number(TICKS_A_DAY))
+
+
+def _from_unix(factor: int) -> Callable[..., Tree]:
+    return lambda count: sql.call("make_timestamp", sql.multiply(count.copy, sql.number(factor)))
+
+
+def _format_datetime(moment: Sql, form: Sql) -> Tree:
+    return sql.call("strftime", moment.copy, sql.text(strftime_form(str(form.constant))))
+
+
+def strftime_form(form: str) -> str:
+    """Kusto's form in strftime's letters; the binder has checked that nothing else stands in it."""
+    result, at = "", 0
+    while at < len(form):
+        found = next(((kusto, ours) for kusto, ours in _FORMATS if form.startswith(kusto, at)), None)
+        result += found[1] if found else form[at]
+        at += len(found[0]) if found else 1
+    return result
+
+
+def is_known_form(form: str) -> bool:
+    rest = form
+    for kusto, _ in _FORMATS:
+        rest = rest.replace(kusto, "")
+    return not any(character.isalpha() or character == "%" for character in rest)
+
+
+FUNCTIONS = (
+    Function("startofday", "datetime long?", DATETIME, _start_of("day")),
+    Function("startofmonth", "datetime long?", DATETIME, _start_of("month")),
+    Function("startofyear", "datetime long?", DATETIME, _start_of("year")),
+    Function("startofweek", "datetime long?", DATETIME, _start_of_week),
+    Function("datetime_add", f"part:{','.join(_PARTS)} long datetime", DATETIME, _datetime_add, constants=(0,)),
+    Function("datetime_diff", f"part:{','.join(_PARTS)} datetime datetime", LONG, _datetime_diff, constants=(0,)),
+    Function("datetime_part", f"part:{','.join(_DUCKDB_PARTS)} datetime", LONG, _datetime_part, constants=(0,)),
+    Function("dayofweek", "datetime", TIMESPAN, _day_of_week),
+    Function("dayofmonth", "datetime", INT, _part("day")),
+    Function("dayofyear", "datetime", INT, _part("doy")),
+    Function("getmonth", "datetime", INT, _part("month")),
+    Function("monthofyear", "datetime", INT, _part("month")),
+    Function("getyear", "datetime", INT, _part("year")),
+    Function("hourofday", "datetime", INT, _part("hour")),
+    Function("unixtime_seconds_todatetime", "long", DATETIME, _from_unix(1_000_000)),
+    Function("unixtime_milliseconds_todatetime", "long", DATETIME, _from_unix(1_000)),
+    Function("unixtime_microseconds_todatetime", "long", DATETIME, _from_unix(1)),
+    Function("format_datetime", "datetime form", STRING, _format_datetime, constants=(1,)),
+)
