@@ -8,8 +8,8 @@ import typer
 
 from guardship.cli.local_server import LocalServer
 from guardship.clock import SystemClock
-from guardship.cloud.accounts import endpoint_of
-from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmResponse, NetworkWrite, Reader
+from guardship.cloud.accounts import endpoint_of, find_account
+from guardship.cloud.arm import Actor, ActorKind, ArmClient, Unobserved
 from guardship.errors import Fault, GuardshipError
 from guardship.settings import Settings
 from guardship.storage.database import Database
@@ -59,10 +59,10 @@ def release_offline(settings: Settings, file: Path) -> str:
     database = Database(layout.database)
     try:
         with database.reading() as session:
-            endpoint = endpoint_of(session, account, Vault.open(layout.vault_key))
+            endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))
     finally:
         database.close()
-    arm = ArmClient(endpoint, _NobodyWatches(), SystemClock())
+    arm = ArmClient(endpoint, Unobserved(), SystemClock())
     actor = Actor(ActorKind.USER, "offline release", reason="released with the server dead")
     for each in undo:
         response = arm.call(each["method"], each["resource_id"], actor=actor, body=each["body"], api_version=each["api_version"])
@@ -71,15 +71,3 @@ def release_offline(settings: Settings, file: Path) -> str:
         arm.wait(response)
     return f"{content['what']}: {len(undo)} resource(s) put back."
 
-
-class _NobodyWatches:
-    """The gate's observer where the ledger's server is dead; the file says what was done."""
-
-    def before(self, write: NetworkWrite, arm: Reader) -> ArmResponse | None:
-        return None
-
-    def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
-        return None
-
-    def failed(self, write: NetworkWrite, error: Exception) -> None:
-        return None

@@ -146,7 +146,9 @@ class Isolator:
         if undo.method == "DELETE":
             return  # a group or subnet that was made for the isolation stays: removing it could break others that use it by now
         now = around.get(undo.resource_id) or {}
-        self._provider.restore(undo.body, etag=now.get("etag"), actor=actor, idempotency_key=f"release:{isolation_id}:{undo.resource_id}")
+        self._provider.restore(
+            undo.body, etag=str(now.get("etag") or ""), actor=actor, idempotency_key=f"release:{isolation_id}:{undo.resource_id}"
+        )
 
     def _opened(self, machine: Machine) -> Isolation:
         with self._database.reading() as session:
@@ -167,7 +169,7 @@ def has_drifted(left_by_us: dict[str, Any] | None, now: dict[str, Any]) -> bool:
     theirs, ours = now.get("properties") or {}, left_by_us.get("properties") or {}
     if id_in(theirs.get("networkSecurityGroup")).lower() != id_in(ours.get("networkSecurityGroup")).lower():
         return True
-    return _essence(theirs) != _essence(ours)
+    return bool(_essence(theirs) != _essence(ours))
 
 
 def _essence(value: Any) -> Any:

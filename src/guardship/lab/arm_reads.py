@@ -10,7 +10,6 @@ from guardship.lab.operations import Operations
 from guardship.lab.world import LOCATION, RESOURCE_GROUP, SUBSCRIPTION, SUBSCRIPTION_ID, TENANT_ID, Body, World, group_id_of
 
 LAB_PROVIDER = "Guardship.Lab"
-WATCHER = "NetworkWatcher_westeurope"
 _CLAUSE = re.compile(r"(?P<field>[A-Za-z]+)\s+eq\s+'(?P<value>[^']*)'", re.IGNORECASE)
 _PARTS = {"subnets": "subnets", "securityrules": "securityRules", "defaultsecurityrules": "defaultSecurityRules"}
 
@@ -144,15 +143,3 @@ def _passes(body: Body, condition: str) -> bool:
             return False
     return True
 
-
-def watcher() -> Body:
-    path = f"{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.Network/networkWatchers/{WATCHER}"
-    kind = "Microsoft.Network/networkWatchers"
-    return {
-        "id": path,
-        "name": WATCHER,
-        "type": kind,
-        "location": LOCATION,
-        "etag": 'W/"1"',
-        "properties": {"provisioningState": "Succeeded"},
-    }

@@ -14,6 +14,7 @@ from guardship.lab.world import GROUP_PATH, LOCATION, Body, World, new_etag
 NETWORK_PATH = f"{GROUP_PATH}/providers/Microsoft.Network"
 COMPUTE_PATH = f"{GROUP_PATH}/providers/Microsoft.Compute"
 VNET = f"{NETWORK_PATH}/virtualNetworks/company-vnet"
+WATCHER = "NetworkWatcher_westeurope"
 VNET_PREFIXES = ("10.1.0.0/16", "fd00:10:1::/48")
 PROTECTED_TAG = "guardship:protected"
 ISOLATED_GROUP = "IsolatedNetwork-NSG"
@@ -71,7 +72,7 @@ def hosts(*, with_ipv6: bool) -> tuple[Host, ...]:
 
 
 def build_world(*, with_ipv6: bool) -> World:
-    resources = [*_groups(), _network(with_ipv6=with_ipv6)]
+    resources = [_watcher(), *_groups(), _network(with_ipv6=with_ipv6)]
     for seed in _MACHINES:
         resources.extend((_machine(seed), _interface(seed, with_ipv6=with_ipv6)))
     return World(resources)
@@ -188,6 +189,12 @@ def _groups() -> list[Body]:
             ],
         ),
     ]
+
+
+def _watcher() -> Body:
+    kind = "Microsoft.Network/networkWatchers"
+    path = f"{NETWORK_PATH}/networkWatchers/{WATCHER}"
+    return {"id": path, "name": WATCHER, "type": kind, "location": LOCATION, "etag": new_etag(), "properties": {"provisioningState": "Succeeded"}}
 
 
 def _network(*, with_ipv6: bool) -> Body:

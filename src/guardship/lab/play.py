@@ -40,7 +40,6 @@ class Lab:
         self._events = events
         self._with_ipv6 = with_ipv6
         self._world = build_world(with_ipv6=with_ipv6)
-        self._world.put(arm_reads.watcher())
         self._client_secret = config.client_secret or secrets.token_urlsafe(24)
         self._identity = Identity(config.client_id or stable_uuid("client"), self._client_secret)
         self._uplink = Uplink(config.ingest, events.tell)

@@ -91,8 +91,11 @@ class _Lowering:
         start, stop, step = (self._value(part).tree for part in (node.start, node.stop, node.step))
         if column.type is DATETIME:
             step = sql.call("to_microseconds", sql.divide_whole(step, sql.number(10)))
-        made = sql.call("unnest", sql.call("generate_series", start, stop, step))
-        return exp.select(exp.alias_(made, column_name(column)))
+        series = sql.call("generate_series", start, stop, step)
+        if all(isinstance(part, plan.Constant) for part in (node.start, node.stop, node.step)):  # streamed, where a list would be built
+            alias = exp.TableAlias(this=exp.to_identifier("s"), columns=[exp.to_identifier(column_name(column))])
+            return exp.select(exp.Star()).from_(exp.Table(this=series, alias=alias))
+        return exp.select(exp.alias_(sql.call("unnest", series), column_name(column)))
 
     def _project(self, outputs: tuple[plan.Output, ...], inner: plan.Relation) -> exp.Select:
         columns = [exp.alias_(self._value(output.expression).tree, column_name(output.column)) for output in outputs]
