@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from guardship.api.news import News
@@ -22,7 +21,9 @@ from guardship.storage.database import Database
 from guardship.storage.outbox import Outbox
 from guardship.storage.vault import Vault
 from guardship.workspace.catalog import Catalog
+from guardship.workspace.duckdb_store import DuckDbStore
 from guardship.workspace.ingest import Ingest
+from guardship.workspace.ingest_tokens import IngestTokens
 from guardship.workspace.search import Search
 
 
@@ -66,7 +67,9 @@ class Doors:
     outbox: Outbox
     news: News
     catalog: Catalog
+    store: DuckDbStore
     ingest: Ingest
+    ingest_tokens: IngestTokens
     search: Search
     jobs: Jobs
     library: Library
@@ -82,4 +85,3 @@ class Doors:
     version: str
     start_demo: Callable[[], bool]  # False when no lab is at hand
     health: Callable[[], Mapping[str, str]]
-    idle_pause: timedelta = timedelta(seconds=1)

@@ -30,8 +30,8 @@ _LOOK_SECONDS = 0.5
 _KINDS = {f"{kind}s": kind for kind in AssetKind}
 _LONG_RUNNING = {200, 201, 202}
 
-RunFacts = Callable[[str | None], dict[str, str | None]]
-"""Incident of a run, for the actor of what its jobs do; given by `server.py`."""
+IncidentOf = Callable[[str | None], str | None]
+"""The incident of a run, for the actor of what its jobs do; given by `server.py`."""
 
 
 class UnknownJob(GuardshipError):
@@ -59,10 +59,10 @@ class VariableIn(BaseModel):
 router = APIRouter()
 
 
-def create_app(doors: Doors, run_facts: RunFacts) -> FastAPI:
+def create_app(doors: Doors, incident_of: IncidentOf) -> FastAPI:
     app = FastAPI(title="Guardship job API", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.doors = doors
-    app.state.run_facts = run_facts
+    app.state.incident_of = incident_of
     problems.install(app)
     app.include_router(router)
     return app
@@ -111,8 +111,8 @@ async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> JSON
     target = start + (f"?{request.url.query}" if request.url.query else "")
     _demand_host(cloud, target)
     body = await request.json() if await request.body() else None
-    run_facts: RunFacts = request.app.state.run_facts
-    actor = Actor(ActorKind.JOB, job.runbook, job_id=job.job_id, **run_facts(job.run_id))
+    incident_of: IncidentOf = request.app.state.incident_of
+    actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_of(job.run_id))
     response = await _call(doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
     return JSONResponse(response.body, status_code=response.status)
 

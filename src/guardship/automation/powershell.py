@@ -7,6 +7,7 @@ Param(
 """
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guardship.automation.parameters import Parameter, ScriptError
@@ -58,7 +59,9 @@ def check_syntax(script: str) -> None:
 
 
 def pwsh() -> str | None:
-    return shutil.which("pwsh")
+    """The real path of PowerShell, if this machine has it."""
+    found = shutil.which("pwsh")
+    return str(Path(found).resolve()) if found else None
 
 
 def _parse(script: str) -> "Node":

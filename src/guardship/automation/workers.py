@@ -8,7 +8,6 @@ import hashlib
 import queue
 import secrets
 import shutil
-import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from guardship.sandbox.walls import NoWalls, Place, WallKind, find_walls
 from guardship.telemetry import get_log
 
 log = get_log("jobs")
+
+_NO_PWSH = "PowerShell runbooks need pwsh, which is not installed on this machine; install it, or write the runbook in Python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,10 @@ class Jobs:
                 self._tell(ended)
 
     def _run(self, slot: int, job: Job, version: RunbookVersion, runbook: Runbook) -> Job | None:
-        if version.runbook_id and runbook.kind == RunbookKind.POWERSHELL:
-            return self._run_powershell(job)
+        is_powershell = runbook.kind == RunbookKind.POWERSHELL
+        pwsh = powershell.pwsh() if is_powershell else None
+        if is_powershell and pwsh is None:
+            return self._fail(job, _NO_PWSH)
         try:
             walls = self.walls()
         except NoWalls as error:
@@ -159,14 +162,14 @@ class Jobs:
         with self._lock:
             self._stops[job.job_id] = stop
             self._tokens[_hash(token)] = RunningJob(job.job_id, job.name, job.runbook, job.attempt, job.run_id, job.actor)
-        place = Place(slot, self._settings.folder / f"{job.job_id}-{job.attempt}", self._settings.socket, runbook.has_network)
+        place = Place(slot, self._settings.folder / f"{job.job_id}-{job.attempt}", self._settings.socket, runbook.has_network, pwsh)
         self._store.mark_running(job.job_id, walls=walls)
         pen = _Pen(self._store, job)
         try:
             outcome = python_runbook.run(
                 version.script,
                 job.parameters,
-                calls_main=calls_main(version.script),
+                calls_main=not is_powershell and calls_main(version.script),
                 place=place,
                 kind=walls,
                 limits=self._settings.limits,
@@ -190,14 +193,6 @@ class Jobs:
             return self._store.end(job.job_id, JobStatus.COMPLETED, exception=None, limits_held=outcome.limits_held)
         why = outcome.reason or pen.last_error or f"the process ended with {outcome.exit_code}"
         return self._store.end(job.job_id, JobStatus.FAILED, exception=why, limits_held=outcome.limits_held)
-
-    def _run_powershell(self, job: Job) -> Job:
-        if powershell.pwsh() is None:
-            return self._fail(
-                job, "PowerShell runbooks need pwsh, which is not installed on this machine; install it or write the runbook in Python"
-            )
-        version = subprocess.run([str(powershell.pwsh()), "-Version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
-        return self._fail(job, f"{version.stdout.strip()} is installed, but running it inside the walls is not built yet")
 
     def _fail(self, job: Job, why: str) -> Job:
         self._store.write(job.job_id, job.attempt, ((StreamKind.ERROR, why),))

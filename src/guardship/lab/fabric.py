@@ -18,7 +18,7 @@ from guardship.lab.company import ATTACKER, DNS_PORT, HTTP_PORT, TARGET, Host
 from guardship.lab.doors import Names
 from guardship.lab.filter import PacketFilter, Port, TrackingMode
 from guardship.lab.http_door import Answer, HttpDoor
-from guardship.lab.machines import GATEWAY, GATEWAY6, GO, LINK, READY, set_kernel, start_machine
+from guardship.lab.machines import GATEWAY, GATEWAY6, GO, LINK, READY, alone, set_kernel, start_machine
 from guardship.lab.netlink import Routes, Tables
 from guardship.lab.process import CLONE_NEWNET, NamespacesRefused, unshare
 from guardship.lab.world import World
@@ -162,9 +162,9 @@ class Fabric:
     def _route(self, machine: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         link = self._links[machine]
         for address in set(before) - set(after):
-            self._routes.delete_route(_alone(address), link)
+            self._routes.delete_route(alone(address), link)
         for address in after:
-            self._routes.add_route(_alone(address), link)
+            self._routes.add_route(alone(address), link)
         self._addresses[machine] = after
 
     def _load(self, world: World) -> None:
@@ -181,10 +181,6 @@ class Fabric:
                 self._news(machine, message)
 
         return hear
-
-
-def _alone(address: str) -> str:
-    return f"{address}/128" if ":" in address else f"{address}/32"
 
 
 async def _no_questions(_: Message) -> Message:

@@ -59,20 +59,18 @@ def set_addresses(routes: Routes, before: tuple[str, ...], after: tuple[str, ...
     if not before:
         routes.set_up("lo")
         routes.set_up(LINK)
-        routes.add_route(f"{GATEWAY}/32", LINK)
-        routes.add_route("0.0.0.0/0", LINK, gateway=GATEWAY)
-    for address in set(before) - set(after):
-        routes.delete_address(_alone(address), LINK)
     for address in after:
-        routes.add_address(_alone(address), LINK)
+        routes.add_address(alone(address), LINK)
+    for address in set(before) - set(after):
+        routes.delete_address(alone(address), LINK)
+    # Written again each time: the kernel drops a link's routes with its last address.
+    routes.add_route(f"{GATEWAY}/32", LINK)
+    routes.add_route("0.0.0.0/0", LINK, gateway=GATEWAY)
     if any(":" in address for address in after):
         routes.add_route("::/0", LINK, gateway=GATEWAY6)
-    if not any(":" in address for address in before) and before:
-        return
-    routes.add_route("0.0.0.0/0", LINK, gateway=GATEWAY)
 
 
-def _alone(address: str) -> str:
+def alone(address: str) -> str:
     return f"{address}/128" if ":" in address else f"{address}/32"
 
 

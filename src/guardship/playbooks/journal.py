@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from guardship.clock import Clock, to_micros
@@ -22,11 +22,11 @@ from guardship.playbooks.definition import Workflow
 from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal_tables import MESSAGE, RUN, statement
-from guardship.playbooks.journal_writer import JournalWriter, Refused, Rows
+from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused, Rows
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.state import RunState, apply
-from guardship.storage.blobs import Blobs
+from guardship.storage.blobs import Blobs, BlobUse
 from guardship.storage.database import Database
 
 LEASE_SECONDS = 30
@@ -105,7 +105,7 @@ class Append:
     timers: dict[str, int | None]
     taken: list[tuple[str, int, str]]  # message, position, disposition
     head: tuple[Any, ...]  # status, code, error, started_at, ended_at, due_at
-    blobs: list[bytes] = field(default_factory=list)
+    blobs: list[OwnedBlob] = field(default_factory=list)
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
         version = self.expected_version + len(self.rows)
@@ -132,7 +132,7 @@ class _Accept:
     row: tuple[Any, ...]
     numbers: "_Numbers"
     fault_points: FaultPoints
-    blobs: list[bytes]
+    blobs: list[OwnedBlob]
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Accepted:
         self.fault_points.hit("accept.before_commit")
@@ -169,7 +169,7 @@ class _Statement:
     sql: str
     values: tuple[Any, ...]
     read: Callable[[sqlite3.Cursor], Any]
-    blobs: list[bytes] = field(default_factory=list)
+    blobs: list[OwnedBlob] = field(default_factory=list)
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any:
         return self.read(cursor.execute(self.sql, self.values))
@@ -177,10 +177,6 @@ class _Statement:
 
 _RUN_NAMES = [column.name for column in RUN.columns]
 _INSERT_RUN = statement(sqlite_insert(RUN).on_conflict_do_nothing(index_elements=["playbook_id", "dedup_key"]), *_RUN_NAMES)
-_HEAD = ("version", "status", "code", "error", "started_at", "ended_at", "due_at")
-_FENCE = (RUN.c.run_id == bindparam("run"), RUN.c.version == bindparam("expected"), RUN.c.lease_epoch == bindparam("epoch"))
-_MOVE = update(RUN).where(*_FENCE).values({name: bindparam(f"new_{name}") for name in _HEAD})
-_MOVE_NAMES = (*[f"new_{name}" for name in _HEAD], "run", "expected", "epoch")
 _MOVE_RUN = "UPDATE playbooks_run SET version=?, status=?, code=?, error=?, started_at=?, ended_at=?, due_at=? WHERE run_id=? AND version=? AND lease_epoch=?"
 _END_RUN = _MOVE_RUN.replace("due_at=?", "due_at=?, lease_owner=NULL, lease_until=NULL, wake=0")
 _FIND_RUN = "SELECT run_id, number FROM playbooks_run WHERE playbook_id=? AND dedup_key=?"
@@ -201,6 +197,7 @@ _FIRE = (
 )
 _TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
 _INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
+_FIRED = "SELECT key, due_at FROM playbooks_timer WHERE run_id=? AND fired_at IS NOT NULL ORDER BY due_at"
 _WAITING_WORK = (
     "SELECT run_id, priority, playbook_id FROM playbooks_run r WHERE ended_at IS NULL AND lease_owner IS NULL AND (wake "
     "OR EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=r.run_id AND m.taken_seq IS NULL) "
@@ -248,7 +245,8 @@ class Journal:
         head = (run.run_id, run.playbook_id, run.playbook_version_id, run.trigger_name, run.dedup_key, run.parent_run_id, run.priority)
         tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
         lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_SECONDS * 1_000_000, False, None)
-        job = _Accept(run, (*head, *tail, *lease), row, self._numbers, self._fault_points, made.blobs)
+        blobs = [(run.run_id, blob) for blob in made.blobs]
+        job = _Accept(run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs)
         self._writer.submit(job, done, loop)
         return event
 
@@ -257,15 +255,15 @@ class Journal:
 
     def encode(
         self, run_id: str, epoch: int, first_seq: int, events: Iterable[Event], workflow: Workflow, projection: Projection
-    ) -> tuple[list[tuple[Any, ...]], list[bytes]]:
+    ) -> tuple[list[tuple[Any, ...]], list[OwnedBlob]]:
         """Journal rows of the events, folded into the projection as well."""
         rows: list[tuple[Any, ...]] = []
-        blobs: list[bytes] = []
+        blobs: list[OwnedBlob] = []
         for seq, event in enumerate(events, first_seq):
             made = self._payloads.encode(run_id, event, workflow)
             rows.append((run_id, seq, event.kind, event.key, event.at, event.seed, epoch, made.body))
             projection.fold(seq, event.kind, event.key, event.at, event.body, made.references)
-            blobs.extend(made.blobs)
+            blobs.extend((run_id, blob) for blob in made.blobs)
         return rows, blobs
 
     async def lease(self, run_id: str, worker: str) -> Leased | None:
@@ -317,10 +315,11 @@ class Journal:
         self._writer.submit(_Statement(sql, values, read), done, loop)
         return await waiting
 
-    def _keep_blobs(self, blobs: list[bytes]) -> None:
+    def _keep_blobs(self, blobs: list[OwnedBlob]) -> None:
+        """Before the rows that name them; a crash in between leaves a blob nobody names, which pruning takes."""
         with self._database.transaction() as session:
-            for blob in blobs:
-                self._blobs.put(session, blob, at=self._clock.now())
+            for run_id, blob in blobs:
+                session.merge(BlobUse(blob_id=self._blobs.put(session, blob, at=self._clock.now()), owner_id=run_id))
 
     # ---- reading; each opens a connection of its own, so that nothing pins the write-ahead log
 
@@ -338,7 +337,7 @@ class Journal:
         state, projection = RunState(run_id), Projection(run_id, workflow)
         with closing(self._database.raw_connection()) as connection:
             rows = connection.execute("SELECT seq, kind, key, at, seed, body FROM playbooks_journal WHERE run_id=? ORDER BY seq", (run_id,)).fetchall()
-            fired = connection.execute("SELECT key, due_at FROM playbooks_timer WHERE run_id=? AND fired_at IS NOT NULL ORDER BY due_at", (run_id,)).fetchall()
+            fired = [(key, due_at) for key, due_at in connection.execute(_FIRED, (run_id,))]
         for seq, kind, key, at, seed, text in rows:
             body = orjson.loads(text)
             references = {name.removesuffix("_ref"): orjson.dumps(value).decode() for name, value in body.items() if name.endswith("_ref")}
@@ -346,7 +345,11 @@ class Journal:
             apply(state, event)
             projection.fold(seq, event.kind, key, at, body, references)
         projection.take_touched()
-        return Loaded(state, projection, [(key, due_at) for key, due_at in fired], self.messages(run_id))
+        return Loaded(state, projection, fired, self.messages(run_id))
+
+    def fired_timers(self, run_id: str) -> list[tuple[str, int]]:
+        with closing(self._database.raw_connection()) as connection:
+            return [(key, due_at) for key, due_at in connection.execute(_FIRED, (run_id,))]
 
     def messages(self, run_id: str) -> list[Message]:
         with closing(self._database.raw_connection()) as connection:

@@ -12,7 +12,7 @@ import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import bindparam, delete, insert
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -27,6 +27,8 @@ MOST_JOBS_A_BATCH = 2000
 MOST_JOBS_WAITING = 10_000
 IDLE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 5.0
+
+OwnedBlob: TypeAlias = tuple[str, bytes]  # the run that needs it, and its bytes
 
 log = get_log("journal")
 
@@ -79,7 +81,7 @@ _DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run")
 class Job(Protocol):
     """Something to write. `write` adds rows or runs statements, and raises `Refused` for itself alone."""
 
-    blobs: list[bytes]
+    blobs: list[OwnedBlob]
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any: ...
 
@@ -92,7 +94,7 @@ class Ticket:
 
 
 class JournalWriter:
-    def __init__(self, database: Database, fault_points: FaultPoints, keep_blobs: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, database: Database, fault_points: FaultPoints, keep_blobs: Callable[[list[OwnedBlob]], None]) -> None:
         self._database = database
         self._fault_points = fault_points
         self._keep_blobs = keep_blobs

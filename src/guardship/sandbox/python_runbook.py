@@ -1,4 +1,4 @@
-"""Run one Python runbook inside walls, read its streams line by line, and end it when it takes too much or too long."""
+"""Run one runbook, Python or PowerShell, inside walls, read its streams line by line, and end it when it takes too much or too long."""
 
 import json
 import os
@@ -15,7 +15,6 @@ from guardship.sandbox.job_side.launch import LIMITS_PREFIX
 from guardship.sandbox.walls import INSIDE_JOB, INSIDE_SOCKET, Place, WallKind, command_for, prepare_folder
 from guardship.sandbox.watchdog import burden_of, kill_tree
 
-RUNBOOK_FILE = "runbook.py"
 _LONGEST_LINE = 1024 * 1024
 _MOST_OUTPUT = 50 * 1024 * 1024
 _LOOK_SECONDS = 0.1
@@ -64,7 +63,8 @@ def run(
     With `calls_main` the launcher calls the script's `main` with the parameters by name; else they are its arguments and globals.
     """
     place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (place.folder / RUNBOOK_FILE).write_text(script, encoding="utf-8")
+    file = "runbook.ps1" if place.pwsh else "runbook.py"
+    (place.folder / file).write_text(script, encoding="utf-8")
     prepare_folder(place)
     inside = kind is not WallKind.NONE
     order = {
@@ -75,7 +75,8 @@ def run(
         "socket": INSIDE_SOCKET if inside else str(place.socket),
         "parameters": parameters,
         "calls_main": calls_main,
-        "runbook": f"{INSIDE_JOB if inside else place.folder}/{RUNBOOK_FILE}",
+        "runbook": f"{INSIDE_JOB if inside else place.folder}/{file}",
+        "pwsh": place.pwsh,
     }
     process = subprocess.Popen(  # noqa: S603  # the command is ours
         command_for(kind, place),

@@ -47,12 +47,16 @@ class NoWalls(GuardshipError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What one job gets of the machine: its slot (from 0), its folder, the socket of the job API, whether it may use the network."""
+    """What one job gets of the machine: its slot (from 0), its folder, the socket of the job API, whether it may use the network.
+
+    `pwsh` is the path of PowerShell where the runbook needs it; its folder is shown to the job.
+    """
 
     slot: int
     folder: Path
     socket: Path
     has_network: bool
+    pwsh: str | None = None
 
     @property
     def uid(self) -> int:
@@ -103,6 +107,9 @@ def _mounts(place: Place) -> list[Mount]:
     prefix = str(Path(sys.base_prefix).resolve())
     if not prefix.startswith("/usr"):
         mounts.append(Mount(prefix, prefix))
+    if place.pwsh:
+        home = str(Path(place.pwsh).parent)
+        mounts += [] if home.startswith("/usr") else [Mount(home, home)]
     mounts += [Mount(path, path) for path in ("/lib", "/lib64", "/bin") if Path(path).is_dir() and not Path(path).is_symlink()]
     mounts += [Mount(path, path) for path in ("/etc/ld.so.cache", *(_NETWORK_FILES if place.has_network else ())) if Path(path).exists()]
     mounts.append(Mount(str(JOB_SIDE), _INSIDE_JOB_SIDE))

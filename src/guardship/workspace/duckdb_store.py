@@ -179,7 +179,7 @@ class DuckDbStore:
         import duckdb
 
         text = str(error)
-        if "No space left" in text or "disk" in text.lower() and "full" in text.lower():
+        if "No space left" in text or ("disk" in text.lower() and "full" in text.lower()):
             log.error("store.full", path=str(self.path), reason=_first_line(error))
             self._reopen()
             raise StoreFull(self.path) from error

@@ -1,7 +1,8 @@
 """The first code inside a job's walls: drops the uid, sets the limits, says which held, then runs the runbook in this process.
 
 Reads one line of JSON from standard input: `{"uid", "gid", "limits": {"memory_mb", "cpu_seconds", "process_count", "file_mb"},
-"token", "socket", "parameters", "calls_main", "runbook"}`. The token never touches a file, an argument or the environment.
+"token", "socket", "parameters", "calls_main", "runbook", "pwsh"}`. With `pwsh` the runbook is PowerShell's and that program runs it.
+The token never touches an argument or the environment.
 """
 
 import ctypes
@@ -22,12 +23,27 @@ def main() -> None:
     sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123  # stays open for the life of the job
     held = _drop_and_limit(order)
     print(LIMITS_PREFIX + json.dumps(held), file=sys.stderr, flush=True)
+    if order["pwsh"]:
+        _become_powershell(order)
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # before pathlib is worth its import
     import guardship_job  # found only inside the walls
 
     guardship_job.connect(order["socket"], order["token"])
     sys.argv = [order["runbook"], *(str(value) for value in order["parameters"].values())]  # Azure gives the values in order
     _run(order)
+
+
+def _become_powershell(order: dict) -> None:  # type: ignore[type-arg]  # plain JSON
+    """The token goes through a file of this job's own folder, which the module removes before the runbook's first line."""
+    os.umask(0o077)
+    with open(".token", "w") as file:  # noqa: PTH123
+        file.write(order["token"])
+    with open("parameters.json", "w") as file:  # noqa: PTH123
+        json.dump(order["parameters"], file)
+    environment = {"PATH": "/usr/bin", "HOME": "/tmp", "GUARDSHIP_JOB_SOCKET": order["socket"], "POWERSHELL_TELEMETRY_OPTOUT": "1"}  # noqa: S108
+    environment |= {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "NO_COLOR": "1"}
+    start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Start-Runbook.ps1")  # noqa: PTH100, PTH118, PTH120
+    os.execve(order["pwsh"], [order["pwsh"], "-NoProfile", "-NonInteractive", "-File", start], environment)
 
 
 def _run(order: dict) -> None:  # type: ignore[type-arg]  # plain JSON
@@ -64,7 +80,7 @@ def _drop_and_limit(order: dict) -> list[str]:  # type: ignore[type-arg]  # plai
     limits = order["limits"]
     mb = 1024 * 1024
     for name, kind, value in (
-        ("memory", resource.RLIMIT_AS, limits["memory_mb"] * mb),
+        *(() if order["pwsh"] else (("memory", resource.RLIMIT_AS, limits["memory_mb"] * mb),)),  # .NET reserves far more than it uses
         ("CPU time", resource.RLIMIT_CPU, limits["cpu_seconds"]),
         ("file size", resource.RLIMIT_FSIZE, limits["file_mb"] * mb),
         ("core dumps", resource.RLIMIT_CORE, 0),

@@ -12,7 +12,7 @@ from guardship.workspace.kql.bind_projections import bind_distinct, bind_extend,
 from guardship.workspace.kql.bind_summarize import bind_count, bind_summarize
 from guardship.workspace.kql.errors import QueryError, UnknownTable, Unsupported, WrongType, nearest
 from guardship.workspace.kql.schema import Schema, TableSchema
-from guardship.workspace.kql.scope import Environment, Scope, ScanRange, TableLet
+from guardship.workspace.kql.scope import Environment, ScanRange, Scope, TableLet
 from guardship.workspace.kql.types import DATETIME, DYNAMIC, LONG, NUMBERS, TIMESPAN, WHOLE, KqlType
 
 

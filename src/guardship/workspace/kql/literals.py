@@ -46,7 +46,7 @@ _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})(?:[-/.](\d{{1,2}}))?{_TIME
 _MONTH_FIRST = re.compile(rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}", re.IGNORECASE)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})()()()()()")
 _WORDED = re.compile(rf"(?:[A-Za-z]{{3,9}},\s*)?(\d{{1,2}})[\s-]([A-Za-z]{{3,9}})[\s-](\d{{4}}){_TIME.replace('(Z|', '(Z|GMT|UTC|')}", re.IGNORECASE)
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_MONTHS = {name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)}
 
 
 class FinerThanMicroseconds(ValueError):

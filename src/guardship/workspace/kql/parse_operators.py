@@ -37,7 +37,7 @@ OTHERS = {
     "top-nested": "use summarize, then top",
 }
 _JOIN_KINDS = frozenset(
-    "inner innerunique leftouter rightouter fullouter leftanti anti leftantisemi rightanti rightantisemi leftsemi rightsemi".split()
+    ["inner", "innerunique", "leftouter", "rightouter", "fullouter", "leftanti", "anti", "leftantisemi", "rightanti", "rightantisemi", "leftsemi", "rightsemi"]
 )
 _SAME_KIND = {"anti": "leftanti", "leftantisemi": "leftanti", "rightantisemi": "rightanti"}
 

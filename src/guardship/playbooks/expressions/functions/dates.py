@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from guardship.playbooks.expressions.arguments import number, text, whole_number, wrong
-from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.entry import Entry
+from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.locales import Locale, locale_called
 from guardship.playbooks.expressions.times import (
     TICKS_PER_DAY,

@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from guardship.playbooks.expressions.arguments import boolean, comparable
-from guardship.playbooks.expressions.evaluate import Evaluate, Scope
 from guardship.playbooks.expressions.entry import Entry
+from guardship.playbooks.expressions.evaluate import Evaluate, Scope
 from guardship.playbooks.expressions.values import Value, same
 
 

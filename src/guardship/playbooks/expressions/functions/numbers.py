@@ -5,8 +5,8 @@ from decimal import Decimal, localcontext
 from typing import TypeAlias
 
 from guardship.playbooks.expressions.arguments import array, number, whole_number, wrong
-from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.entry import Entry
+from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, whole
 
 Number: TypeAlias = int | float | Decimal

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Callable
 
 from guardship.playbooks.expressions.arguments import array_or_text, text, whole_number, wrong
-from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.entry import Entry
+from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, text_of
 
 

@@ -2,9 +2,9 @@
 
 from difflib import get_close_matches
 
+from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.evaluate import Evaluator
 from guardship.playbooks.expressions.functions import collections, conversion, dates, logic, numbers, strings, uris, workflow
-from guardship.playbooks.expressions.entry import Entry
 
 FUNCTIONS: dict[str, Entry] = {
     entry.name.lower(): entry

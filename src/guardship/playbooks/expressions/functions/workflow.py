@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from guardship.playbooks.expressions.arguments import array, text, whole_number
-from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.entry import Entry
+from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.values import CONTENT, EvaluationFailed, Value, content_text, is_content
 
 

@@ -1,0 +1,486 @@
+"""Runs playbooks: accepts triggers, takes turns, calls connectors, wakes what waited, and goes on after a crash.
+
+All turns live in one event loop; `accept`, `cancel` and `decide` may be called from any thread and return after the commit.
+"""
+
+import asyncio
+import os
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future as ThreadFuture
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from guardship.clock import Clock, to_micros
+from guardship.errors import Fault, GuardshipError
+from guardship.ids import new_id
+from guardship.playbooks.calling import context_of, request_of
+from guardship.playbooks.connector import CallFailed, ConnectorResponse, ConnectorSet, Probing
+from guardship.playbooks.definition import Outside, Workflow
+from guardship.playbooks.dispatch.local import LocalDispatch
+from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Failure, Respond, Resumed, TimerFired
+from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.journal import Accepted, Append, Journal, NewRun
+from guardship.playbooks.journal_writer import JournalUnavailable
+from guardship.playbooks.projection import Projection
+from guardship.playbooks.state import RunState, apply
+from guardship.playbooks.turn import Run, Turn
+from guardship.telemetry import get_log
+
+CALLS_AT_ONCE = 20  # on one connection
+FLUSH_SECONDS = 0.5
+SWEEP_SECONDS = 10.0
+TIMER_POLL_SECONDS = 0.5
+
+log = get_log("runner")
+
+
+class NotPublished(GuardshipError):
+    code = "playbooks.not_published"
+    fault = Fault.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published version, ready to run."""
+
+    playbook_id: str
+    playbook_name: str
+    version_id: str
+    workflow: Workflow
+
+
+class Playbooks(Protocol):
+    def published(self, playbook_id: str) -> Published: ...
+
+    def version(self, version_id: str) -> Published: ...
+
+
+class ConnectionParameters(Protocol):
+    def parameters(self, connector: str) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A trigger that fires: what it brings, how urgent it is, and what it belongs to."""
+
+    playbook_id: str
+    trigger_name: str | None  # None: the playbook's only trigger
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    queries: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 10
+    alert_id: str | None = None
+    incident_id: str | None = None
+    by: str = ""
+    client_tracking_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    run: Run
+    workflow: Workflow
+    event: Event
+
+
+class Runner:
+    def __init__(
+        self,
+        journal: Journal,
+        playbooks: Playbooks,
+        connectors: ConnectorSet,
+        connections: ConnectionParameters,
+        clock: Clock,
+        fault_points: FaultPoints,
+        *,
+        dispatch: LocalDispatch | None = None,
+    ) -> None:
+        self.worker = new_id("wrkr")
+        self._journal = journal
+        self._playbooks = playbooks
+        self._connectors = connectors
+        self._connections = connections
+        self._clock = clock
+        self._fault_points = fault_points
+        self._dispatch = dispatch or LocalDispatch()
+        self._loop: AbstractEventLoop | None = None
+        self._turns: dict[str, Turn] = {}
+        self._fresh: dict[str, _Fresh] = {}
+        self._dirty: set[Turn] = set()
+        self._tasks: set[Task[None]] = set()
+        self._loops: list[Task[None]] = []
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._waiting_end: dict[str, list[asyncio.Future[str]]] = {}
+        self._waiting_response: dict[str, asyncio.Future[Respond]] = {}
+        self._timer_changed = asyncio.Event()
+        self._next_due = 0
+        self._listeners: list[Callable[[str], None]] = []
+        self._is_stopping = False
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Take what a process before this one left, then go on with what is new."""
+        self._loop = asyncio.get_running_loop()
+        self._journal.start()
+        left = await self._journal.free_leftovers()
+        if left:
+            log.info("runner.recovering", runs=left)
+        self._dispatch.start(self._take_turn)
+        await self._sweep()
+        self._loops = [self._loop.create_task(work) for work in (self._timer_loop(), self._flush_loop(), self._sweep_loop())]
+
+    async def stop(self, *, grace_seconds: float = 5.0) -> None:
+        """Let calls end for a while; what is still under way is recovered at the next start."""
+        self._is_stopping = True
+        self._dispatch.stop()
+        for loop_task in self._loops:
+            loop_task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        for turn in list(self._turns.values()):
+            turn.flush()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._journal.stop)
+
+    def listen(self, act: Callable[[str], None]) -> None:
+        """Have `act(run_id)` called in the loop's thread after every commit of a run."""
+        self._listeners.append(act)
+
+    # ---- from outside
+
+    def accept(self, firing: Firing, *, dedup_key: str | None = None) -> Accepted:
+        """From any thread; returns after the commit."""
+        waiting: ThreadFuture[Accepted] = ThreadFuture()
+        self._accept(firing, dedup_key, _settling(waiting), None)
+        return waiting.result(timeout=60)
+
+    async def accept_soon(self, firing: Firing, *, dedup_key: str | None = None) -> Accepted:
+        """The same in the event loop, without blocking it."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Accepted] = loop.create_future()
+        self._accept(firing, dedup_key, _settling(waiting), loop)
+        return await waiting
+
+    def _accept(
+        self, firing: Firing, dedup_key: str | None, settle: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None
+    ) -> None:
+        published = self._playbooks.published(firing.playbook_id)
+        trigger_name = firing.trigger_name or published.workflow.triggers[0].name
+        run_id = new_id("run")
+        correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by}
+        outputs: dict[str, Any] = {"headers": dict(firing.headers), "body": firing.body}
+        if firing.queries:
+            outputs["queries"] = dict(firing.queries)
+        new = NewRun(
+            run_id=run_id,
+            playbook_id=firing.playbook_id,
+            playbook_version_id=published.version_id,
+            trigger_name=trigger_name,
+            trigger=outputs,
+            priority=firing.priority,
+            dedup_key=dedup_key,
+            correlation=correlation,
+            client_tracking_id=firing.client_tracking_id or run_id,
+        )
+        first: list[Event] = []
+
+        def done(accepted: Accepted | None, error: Exception | None) -> None:
+            if accepted is not None and accepted.is_new:
+                self._fault_points.hit("accept.after_commit")
+                run = Run(run_id, accepted.number, firing.playbook_id, published.playbook_name, firing.priority, correlation)
+                self._begin_fresh(_Fresh(run, published.workflow, first[0]), in_loop=loop is not None)
+            settle(accepted, error)
+
+        first.append(self._journal.accept(new, published.workflow, self.worker, done, loop))
+
+    def _begin_fresh(self, fresh: _Fresh, *, in_loop: bool) -> None:
+        if in_loop:
+            self._wake_fresh(fresh)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake_fresh, fresh)
+
+    def _wake_fresh(self, fresh: _Fresh) -> None:
+        self._fresh[fresh.run.run_id] = fresh
+        self._fault_points.hit("dispatch.wake")
+        self._dispatch.wake(fresh.run.run_id, fresh.run.priority, fresh.run.playbook_id)
+
+    def cancel(self, run_id: str, *, by: str, reason: str) -> bool:
+        self._journal.head(run_id)
+        return self._deliver(run_id, "", "cancel", {"reason": reason}, new_id("cncl"), by)
+
+    def decide(self, run_id: str, key: str, choice: str, *, by: str) -> bool:
+        """What became of a call whose outcome is unknown: done, again, failed. False: somebody was first."""
+        if choice not in ("done", "again", "failed"):
+            raise GuardshipError(f"{choice} is no answer", hint="say done, again or failed")
+        attempt = self._journal.head(run_id).version
+        return self._deliver(run_id, key, "approval", {"choice": choice}, f"{key}@{attempt}", by)
+
+    def _deliver(self, run_id: str, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
+        is_new = self._journal.deliver(run_id, key=key, kind=kind, body=body, dedup_key=dedup_key, sender=sender)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake, run_id)
+        return is_new
+
+    async def wait_ended(self, run_id: str) -> str:
+        """The status the run ended with."""
+        waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting_end.setdefault(run_id, []).append(waiting)
+        if run_id not in self._turns and run_id not in self._fresh:
+            status = await asyncio.to_thread(self._journal.ended_status, run_id)
+            if status is not None and not waiting.done():
+                waiting.set_result(status)
+        return await waiting
+
+    async def response(self, run_id: str, timeout_seconds: float) -> Respond | None:
+        """What the run's Response action says, or None when it says nothing in time."""
+        waiting = self._waiting_response.setdefault(run_id, asyncio.get_running_loop().create_future())
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), timeout_seconds)
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting_response.pop(run_id, None)
+
+    def expect_response(self, run_id: str) -> None:
+        """Called before anything of the run can have happened, so that an early answer is not missed."""
+        self._waiting_response.setdefault(run_id, asyncio.get_running_loop().create_future())
+
+    # ---- turns
+
+    def _wake(self, run_id: str) -> None:
+        turn = self._turns.get(run_id)
+        if turn is not None:
+            self.spawn(self._take_news(turn))
+            return
+        try:
+            head = self._journal.head(run_id)
+        except GuardshipError as error:
+            log.warning("runner.unknown_run", run_id=run_id, reason=str(error))
+            return
+        self._fault_points.hit("dispatch.wake")
+        self._dispatch.wake(run_id, head.priority, head.playbook_id)
+
+    def _take_turn(self, run_id: str) -> None:
+        fresh = self._fresh.pop(run_id, None)
+        if fresh is None:
+            self.spawn(self._resume(run_id))
+            return
+        state = apply(RunState(run_id), fresh.event)
+        turn = Turn(self, fresh.run, fresh.workflow, state, Projection(run_id, fresh.workflow), 1)
+        self._turns[run_id] = turn
+        turn.feed(Begin(*self.draw()))
+
+    async def _resume(self, run_id: str) -> None:
+        """Load a run from its journal; one that cannot be loaded is left alone, the others go on."""
+        try:
+            leased = await self._journal.lease(run_id, self.worker)
+            if leased is None:
+                self._dispatch.finished(run_id)
+                return
+            head = await asyncio.to_thread(self._journal.head, run_id)
+            published = self._playbooks.version(head.playbook_version_id)
+            loaded = await asyncio.to_thread(self._journal.load, run_id, published.workflow)
+        except Exception:
+            log.exception("runner.cannot_load", run_id=run_id)
+            self._dispatch.finished(run_id)
+            return
+        run = Run(run_id, head.number, head.playbook_id, published.playbook_name, head.priority, loaded.state.correlation)
+        turn = Turn(self, run, published.workflow, loaded.state, loaded.projection, leased.epoch)
+        self._turns[run_id] = turn
+        at, seed = self.draw()
+        claimed = Event(EventKind.RUN_CLAIMED, "", at, {"worker_id": self.worker, "lease_epoch": leased.epoch})
+        apply(turn.state, claimed)
+        turn.note(claimed)
+        cancels = [message for message in loaded.messages if message.kind == "cancel"]
+        for message in cancels:
+            turn.take_message(message)
+        turn.feed(Resumed(at, seed))
+        for key, due_at in loaded.fired:
+            turn.feed(TimerFired(*self.draw(), key, due_at))
+        for message in loaded.messages:
+            turn.take_message(message)
+        turn.flush()
+
+    async def _take_news(self, turn: Turn) -> None:
+        loaded_timers = await asyncio.to_thread(self._journal.fired_timers, turn.run.run_id)
+        messages = await asyncio.to_thread(self._journal.messages, turn.run.run_id)
+        for key, due_at in loaded_timers:
+            turn.feed(TimerFired(*self.draw(), key, due_at))
+        for message in messages:
+            turn.take_message(message)
+
+    # ---- what turns need (see turn.Host)
+
+    def draw(self) -> tuple[int, bytes]:
+        return to_micros(self._clock.now()), os.urandom(16)
+
+    def hit(self, point: str) -> None:
+        self._fault_points.hit(point)
+
+    def submit(self, append: Append, done: Callable[[Any, Exception | None], None]) -> None:
+        if self._loop is None:
+            raise JournalUnavailable("the runner is not started")
+        self._journal.append(append, done, self._loop)
+
+    def rows(self, turn: Turn, first_seq: int, events: list[Event]) -> tuple[list[tuple[Any, ...]], list[tuple[str, bytes]]]:
+        return self._journal.encode(turn.run.run_id, turn.epoch, first_seq, events, turn.workflow, turn.projection)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, act)
+
+    def respond(self, run_id: str, response: Respond) -> None:
+        waiting = self._waiting_response.get(run_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(response)
+
+    def mark_dirty(self, turn: Turn) -> None:
+        self._dirty.add(turn)
+
+    def timer_set(self, due_at: int) -> None:
+        if not self._next_due or due_at < self._next_due:
+            self._timer_changed.set()
+
+    def committed(self, turn: Turn, append: Append) -> None:
+        self._fault_points.hit("result.after_commit")
+        for act in self._listeners:
+            act(turn.run.run_id)
+
+    def over(self, turn: Turn) -> None:
+        run_id = turn.run.run_id
+        self._turns.pop(run_id, None)
+        self._dirty.discard(turn)
+        if turn.state.has_ended:
+            for waiting in self._waiting_end.pop(run_id, ()):
+                if not waiting.done():
+                    waiting.set_result(turn.state.status)
+        self._dispatch.finished(run_id)
+
+    def park(self, turn: Turn) -> None:
+        """Only waits remain: give the run back, unless something has come in for it."""
+        self.spawn(self._park(turn))
+
+    async def _park(self, turn: Turn) -> None:
+        self._fault_points.hit("turn.before_release")
+        if not turn.is_idle or turn.run.run_id not in self._turns:
+            return
+        is_released = await self._journal.release(turn.run.run_id, turn.epoch)
+        if is_released:
+            turn.is_over = True
+            self.over(turn)
+        else:
+            await self._take_news(turn)
+
+    async def carry_out(self, turn: Turn, call: Call) -> None:
+        """Call the connector and feed the answer; its faults are answers too."""
+        gate = self._gates.setdefault(f"{call.connector}/{_connection_key(turn, call)}", asyncio.Semaphore(CALLS_AT_ONCE))
+        status, headers, body, failure, was_probed = 0, {}, None, None, False
+        try:
+            seconds = max((call.deadline_at - to_micros(self._clock.now())) / 1_000_000, 0.001)
+            async with asyncio.timeout(seconds), gate:
+                response, was_probed = await self._call(turn, call)
+            status, headers, body = response.status_code, dict(response.headers), response.body
+            self._fault_points.hit("call.after_send")
+        except CallFailed as error:
+            failure = Failure(error.code, error.message, error.may_retry, is_unknown=error.is_unknown)
+        except TimeoutError:
+            failure = Failure("ActionTimedOut", "the call was not answered before its deadline", is_timeout=True, is_unknown=True)
+        except Exception as error:
+            log.exception("runner.connector_fault", run_id=turn.run.run_id, key=call.key, connector=call.connector)
+            failure = Failure("ConnectorFault", f"{type(error).__name__}: {error}", is_unknown=True)
+        turn.calls.pop(call.key, None)
+        at, seed = self.draw()
+        turn.feed(Answered(at, seed, call.key, call.attempt, status, headers, body, failure, was_probed))
+
+    async def _call(self, turn: Turn, call: Call) -> tuple[ConnectorResponse, bool]:
+        connector = self._connectors.get(call.connector)
+        action = turn.workflow.action(call.action)
+        if connector is None or action is None or not isinstance(action.deed, Outside):
+            raise CallFailed("UnknownConnector", f"there is no connector called {call.connector} any more")
+        request = request_of(call, action.deed)
+        context = context_of(call, turn.run, self._connections.parameters(call.connector))
+        if call.asks_first and isinstance(connector, Probing):
+            known = await connector.probe(request, context)
+            if known is not None:
+                return known, True
+        self._fault_points.hit("call.before_send")
+        return await connector.call(request, context), False
+
+    # ---- loops
+
+    async def _flush_loop(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            dirty, self._dirty = self._dirty, set()
+            for turn in dirty:
+                turn.flush()
+
+    async def _timer_loop(self) -> None:
+        while True:
+            try:
+                fired = await self._fire()
+            except GuardshipError as error:
+                log.warning("runner.timers_unavailable", reason=str(error))
+                fired = False
+            if not fired:
+                self._timer_changed.clear()
+                try:
+                    await asyncio.wait_for(self._timer_changed.wait(), TIMER_POLL_SECONDS)
+                except TimeoutError:
+                    continue
+
+    async def _fire(self) -> bool:
+        """Fire what is due; True if there was something."""
+        due_at = await asyncio.to_thread(self._journal.next_due)
+        self._next_due = due_at or 0
+        now = to_micros(self._clock.now())
+        if due_at is None or due_at > now:
+            if due_at is not None and due_at - now < TIMER_POLL_SECONDS * 1_000_000:
+                await asyncio.sleep((due_at - now) / 1_000_000)
+                return True
+            return False
+        for run_id in await self._journal.fire_due():
+            self._fault_points.hit("timer.after_fire")
+            self._wake(run_id)
+        return True
+
+    async def _sweep_loop(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await self._journal.renew(self.worker)
+                await self._sweep()
+            except GuardshipError as error:
+                log.warning("runner.sweep_unavailable", reason=str(error))
+
+    async def _sweep(self) -> None:
+        """Wake runs that nobody holds and that have something to do: a lost wake costs seconds, not a run."""
+        for run_id, priority, playbook_id in await asyncio.to_thread(self._journal.waiting_work):
+            if run_id not in self._turns:
+                self._dispatch.wake(run_id, priority, playbook_id)
+
+
+def _connection_key(turn: Turn, call: Call) -> str:
+    action = turn.workflow.action(call.action)
+    return (action.deed.connection_key or "") if action is not None and isinstance(action.deed, Outside) else ""
+
+
+def _settling(waiting: "ThreadFuture[Accepted] | asyncio.Future[Accepted]") -> Callable[[Any, Exception | None], None]:
+    def settle(accepted: Any, error: Exception | None) -> None:
+        if waiting.done():
+            return
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(accepted)
+
+    return settle
