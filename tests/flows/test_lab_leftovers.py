@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.unit.lab.laboratory import SOURCE, Laboratory
 
 COMMANDER = SOURCE.parent / "tests" / "unit" / "lab" / "commander.py"
@@ -49,7 +48,9 @@ def pids_of(ready: dict[str, Any]) -> list[int]:
 
 
 def start_commander(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    command = subprocess.Popen([sys.executable, str(COMMANDER), *arguments], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    command = subprocess.Popen(
+        [sys.executable, str(COMMANDER), *arguments], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+    )
     assert command.stdout
     for line in command.stdout:
         event: dict[str, Any] = json.loads(line)

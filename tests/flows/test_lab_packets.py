@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.unit.lab.laboratory import Laboratory
 
 from guardship.cloud.arm import Actor, ActorKind
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
-from tests.unit.lab.laboratory import Laboratory
 
 ACTOR = Actor(ActorKind.USER, "tester")
 QUICK = 0.35

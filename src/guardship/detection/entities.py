@@ -72,12 +72,22 @@ _LABELS = (
 )
 # Names that every machine has say nothing about who it was.
 _NOBODY = frozenset(
-    "admin administrator system root anonymous network null localsystem".split()
+    ["admin", "administrator", "system", "root", "anonymous", "network", "null", "localsystem"]
     + ["authenticated user", "local system", "network service"]
 )
 _PRIVATE = tuple(
     ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10", "::1/128")
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    )
 )
 
 
@@ -118,7 +128,10 @@ def entities_of(mappings: Sequence[EntityMapping], records: Iterable[Mapping[str
 
 
 def numbered(entities: Iterable[Mapping[str, Any]]) -> list[Entity]:
-    return [{"$id": str(number), **{key: value for key, value in entity.items() if key != "$id"}} for number, entity in enumerate(entities, start=1)]
+    return [
+        {"$id": str(number), **{key: value for key, value in entity.items() if key != "$id"}}
+        for number, entity in enumerate(entities, start=1)
+    ]
 
 
 def _entity(mapping: EntityMapping, record: Mapping[str, Any]) -> Entity | None:

@@ -208,9 +208,7 @@ def all_rules(session: Session) -> list[Rule]:
     return list(session.scalars(select(Rule).order_by(Rule.name)))
 
 
-def set_enabled(
-    session: Session, rule_id: str, is_enabled: bool, *, by: str, at: datetime, frequency_seconds: float | None = None
-) -> Rule:
+def set_enabled(session: Session, rule_id: str, is_enabled: bool, *, by: str, at: datetime, frequency_seconds: float | None = None) -> Rule:
     """Switch a rule on or off. Switched on, it judges what arrives from its lookback before now on, not what lay there before."""
     row = get_rule(session, rule_id)
     if frequency_seconds is not None:

@@ -122,23 +122,26 @@ class Turn:
             self._fail(happening.at, f"{type(error).__name__}: {error}")
             return
         self._buffer.extend(step.events)
-        must_write = self.state.has_ended or len(self._buffer) >= MOST_EVENTS_HELD
+        must_write = len(self._buffer) >= MOST_EVENTS_HELD
         for event in step.events:
-            if event.kind in _WAITS:
+            if event.kind is EventKind.RUN_ENDED:
+                must_write = True
+            elif event.kind in _WAITS:
                 self._has_waited = must_write = True
             elif event.kind is EventKind.ACTION_STARTED:
                 self._deadlines[event.key] = event.body["deadline_at"]
             elif event.kind is EventKind.ACTION_ENDED and self._deadlines:
                 self._deadlines.pop(event.key, None)
         for command in step.commands:
-            must_write |= self._sort(command)
+            self._sort(command)
+            must_write = True
         if must_write:
             self.flush()
         elif self._buffer:
             self._host.mark_dirty(self)
 
-    def _sort(self, command: Command) -> bool:
-        """Carry out what may go now, hold the rest for the commit; True if the journal is to be written at once."""
+    def _sort(self, command: Command) -> None:
+        """Carry out what may go now, hold the rest for the commit."""
         match command:
             case Call() if not command.has_effect:
                 self._begin(command)
@@ -156,7 +159,6 @@ class Turn:
                     task.cancel()
             case _:
                 log.error("turn.unknown_command", command=type(command).__name__)
-        return True
 
     def take_message(self, message: Message) -> None:
         if message.message_id in self._seen_messages:

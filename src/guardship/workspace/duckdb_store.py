@@ -118,7 +118,12 @@ class DuckDbStore:
 
     def last_received(self) -> datetime | None:
         """When the newest row of any table was received."""
-        parts = [f'SELECT max("{column.physical}") AS m FROM "{table.physical}"' for table in self._catalog.tables.values() for column in table.columns if column.name == "_TimeReceived"]  # noqa: S608, E501  # names of ours
+        parts = [
+            f'SELECT max("{column.physical}") AS m FROM "{table.physical}"'
+            for table in self._catalog.tables.values()
+            for column in table.columns
+            if column.name == "_TimeReceived"
+        ]  # noqa: S608, E501  # names of ours
         ((newest,),) = self.query(f"SELECT max(m) FROM ({' UNION ALL '.join(parts)})")  # noqa: S608  # names of ours
         return newest if isinstance(newest, datetime) else None
 

@@ -265,5 +265,13 @@ _READERS: dict[KqlType, Callable[[Any], Any]] = {
 
 
 def _kind_of(value: Any) -> str:
-    names = {bool: "a bool", int: "a whole number", float: "a number", str: "a string", list: "a list", dict: "an object", type(None): "null"}
+    names = {
+        bool: "a bool",
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+        type(None): "null",
+    }
     return names.get(type(value), f"a {type(value).__name__}")

@@ -73,11 +73,11 @@ class Search:
         started = self._clock.monotonic()
         now = self._clock.now()
         from_time, to_time = _ends(timespan, now)
-        scan_range = ScanRange(from_time, to_time, _naive(received.after) if received else None, _naive(received.until) if received else None)
-        constants = {name: Constant(*_constant(value)) for name, value in (parameters or {}).items()}
-        compiled = compile_query(
-            query, self._catalog.schema, _naive(now), parameters=constants, scan_range=scan_range, row_limit=row_limit
+        scan_range = ScanRange(
+            from_time, to_time, _naive(received.after) if received else None, _naive(received.until) if received else None
         )
+        constants = {name: Constant(*_constant(value)) for name, value in (parameters or {}).items()}
+        compiled = compile_query(query, self._catalog.schema, _naive(now), parameters=constants, scan_range=scan_range, row_limit=row_limit)
         cells = self._store.query(compiled.sql, timeout_seconds=timeout_seconds)
         printers = [printer_of(column.type) for column in compiled.columns]
         rows = [[show(cell) for show, cell in zip(printers, row, strict=False)] for row in cells[:row_limit]]

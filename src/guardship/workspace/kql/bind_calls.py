@@ -96,9 +96,7 @@ class CallBinder(ABC):
         if words is None:
             raise WrongArguments(f"{node.name} takes {_described(parameters)}, not {len(node.arguments)}", span=node.span)
         bound = [self.bind(argument) for argument in node.arguments]
-        fitted = [
-            _fit(value, word, argument.span, node.name) for value, word, argument in zip(bound, words, node.arguments, strict=True)
-        ]
+        fitted = [_fit(value, word, argument.span, node.name) for value, word, argument in zip(bound, words, node.arguments, strict=True)]
         return tuple(_share_type(fitted, words, node))
 
     def _special(self, node: syntax.Call) -> plan.Expr:
@@ -254,7 +252,14 @@ _KINDS: dict[str, tuple[KqlType, ...]] = {"number": (INT, LONG, REAL)}
 
 
 def _way(wanted: list[KqlType]) -> str | None:
-    names = {STRING: "tostring()", LONG: "tolong()", REAL: "todouble()", DATETIME: "todatetime()", TIMESPAN: "totimespan()", DYNAMIC: "parse_json()"}
+    names = {
+        STRING: "tostring()",
+        LONG: "tolong()",
+        REAL: "todouble()",
+        DATETIME: "todatetime()",
+        TIMESPAN: "totimespan()",
+        DYNAMIC: "parse_json()",
+    }
     return next((f"use {names[kind]}" for kind in wanted if kind in names), None)
 
 

@@ -161,5 +161,3 @@ def bind_mv_expand(node: syntax.MvExpand, relation: plan.Relation, environment: 
     if index:
         outputs.append(plan.Output(index, plan.ColumnRef(index)))
     return plan.Select(expanded, tuple(outputs), tuple(output.column for output in outputs))
-
-

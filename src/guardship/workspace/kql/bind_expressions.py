@@ -196,12 +196,16 @@ class ExpressionBinder(CallBinder):
         if node.operator in ("has_any", "has_all"):
             text = self._text(left, node.left.span)
             hits = tuple(plan.Match("has", False, False, text, self._text(value, node.span)) for value in values)
-            return plan.Logic("or" if node.operator == "has_any" else "and", hits) if hits else plan.Constant(BOOL, node.operator == "has_all")
+            return (
+                plan.Logic("or" if node.operator == "has_any" else "and", hits) if hits else plan.Constant(BOOL, node.operator == "has_all")
+            )
         if left.type is DYNAMIC:
             left = self._as_type_of(left, values)
         for value in values:
             if value.type is not left.type and not {value.type, left.type} <= NUMBERS:
-                raise WrongType(f"cannot look for {value.type} among {left.type}", span=node.span, hint=f"use {_HINTS.get(left.type, 'a cast')}")
+                raise WrongType(
+                    f"cannot look for {value.type} among {left.type}", span=node.span, hint=f"use {_HINTS.get(left.type, 'a cast')}"
+                )
         if left.type is not STRING and not is_case_sensitive:
             raise WrongType(f"{node.operator} works on strings, and this is {left.type}", span=node.left.span)
         return plan.InValues(left, tuple(values), is_negated, is_case_sensitive)

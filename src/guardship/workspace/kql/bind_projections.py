@@ -107,7 +107,9 @@ def bind_rename(node: syntax.ProjectRename, relation: plan.Relation, environment
         if names.count(new.name) > 1:
             raise DuplicateColumn(new.name, new.span)
     outputs = [
-        plan.Output(environment.column(new_names[column], column.type), plan.ColumnRef(column)) if column in new_names else reference(column)
+        plan.Output(environment.column(new_names[column], column.type), plan.ColumnRef(column))
+        if column in new_names
+        else reference(column)
         for column in relation.columns
     ]
     return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))

@@ -71,7 +71,9 @@ class _Summarizing:
         return [plan.Output(self._environment.column(name, bound.type), bound)]
 
     def _loose_column(self, column: plan.Column, span: Span) -> None:
-        raise QueryError(f"{column.name} is neither aggregated nor a key", span=span, hint=f"use take_any({column.name}), or put it after by")
+        raise QueryError(
+            f"{column.name} is neither aggregated nor a key", span=span, hint=f"use take_any({column.name}), or put it after by"
+        )
 
     def _aggregate(self, node: syntax.Call, entry: Aggregate) -> plan.Expr:
         if entry.picks_row:

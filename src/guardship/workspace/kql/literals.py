@@ -45,8 +45,13 @@ _TIME = r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?)?\s*(Z|[+-]\d{
 _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})(?:[-/.](\d{{1,2}}))?{_TIME}", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}", re.IGNORECASE)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})()()()()()")
-_WORDED = re.compile(rf"(?:[A-Za-z]{{3,9}},\s*)?(\d{{1,2}})[\s-]([A-Za-z]{{3,9}})[\s-](\d{{4}}){_TIME.replace('(Z|', '(Z|GMT|UTC|')}", re.IGNORECASE)
-_MONTHS = {name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)}
+_WORDED = re.compile(
+    rf"(?:[A-Za-z]{{3,9}},\s*)?(\d{{1,2}})[\s-]([A-Za-z]{{3,9}})[\s-](\d{{4}}){_TIME.replace('(Z|', '(Z|GMT|UTC|')}", re.IGNORECASE
+)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)
+}
 
 
 class FinerThanMicroseconds(ValueError):

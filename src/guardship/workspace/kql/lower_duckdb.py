@@ -178,10 +178,7 @@ class _Lowering:
     def _joined(self, node: plan.Joined) -> exp.Select:
         left, right = self.select(node.left).subquery("l"), self.select(node.right).subquery("r")
         condition = sql.both(
-            *(
-                sql.equal(exp.column(column_name(one), table="l"), exp.column(column_name(other), table="r"))
-                for one, other in node.on
-            )
+            *(sql.equal(exp.column(column_name(one), table="l"), exp.column(column_name(other), table="r")) for one, other in node.on)
         )
         if node.kind in _JOINS:
             outputs = [self._outer_filled(output, node.kind) for output in node.outputs]

@@ -216,5 +216,3 @@ def as_source(expression: syntax.Expression, span: Span) -> syntax.Source:
     if isinstance(expression, syntax.Name | syntax.Call):
         return expression
     raise BrokenSyntax("operators follow a table, and this is none", span=span)
-
-

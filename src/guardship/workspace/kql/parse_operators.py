@@ -37,7 +37,20 @@ OTHERS = {
     "top-nested": "use summarize, then top",
 }
 _JOIN_KINDS = frozenset(
-    ["inner", "innerunique", "leftouter", "rightouter", "fullouter", "leftanti", "anti", "leftantisemi", "rightanti", "rightantisemi", "leftsemi", "rightsemi"]
+    [
+        "inner",
+        "innerunique",
+        "leftouter",
+        "rightouter",
+        "fullouter",
+        "leftanti",
+        "anti",
+        "leftantisemi",
+        "rightanti",
+        "rightantisemi",
+        "leftsemi",
+        "rightsemi",
+    ]
 )
 _SAME_KIND = {"anti": "leftanti", "leftantisemi": "leftanti", "rightantisemi": "rightanti"}
 
@@ -93,7 +106,12 @@ class OperatorParser(ExpressionParser):
 
     def _item(self) -> syntax.Item:
         start = self.cursor.token.start
-        if self.cursor.at("(") and self.cursor.ahead(2).text in (",", ")") and self.cursor.ahead().kind is TokenKind.NAME and self._names_row():
+        if (
+            self.cursor.at("(")
+            and self.cursor.ahead(2).text in (",", ")")
+            and self.cursor.ahead().kind is TokenKind.NAME
+            and self._names_row()
+        ):
             raise Unsupported("naming several results at once", self.cursor.span_of(self.cursor.token))
         name = None
         if self._names_follow():
@@ -307,4 +325,3 @@ class OperatorParser(ExpressionParser):
                 if self.cursor.take().kind is TokenKind.END:
                     raise self.cursor.unexpected(")")
         return syntax.Render(name, self.cursor.span_from(word.start))
-

@@ -131,9 +131,7 @@ class ScalarOf:
     type: KqlType
 
 
-Expr = (
-    Constant | ColumnRef | Apply | Compare | Match | InValues | InRows | Logic | Arithmetic | Negate | Member | Convert | ScalarOf
-)
+Expr = Constant | ColumnRef | Apply | Compare | Match | InValues | InRows | Logic | Arithmetic | Negate | Member | Convert | ScalarOf
 
 
 @dataclass(frozen=True, slots=True)

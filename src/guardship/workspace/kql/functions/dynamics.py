@@ -113,7 +113,9 @@ def _gettype(value: Sql) -> Tree:
         return sql.text({"real": "double"}.get(value.type.value, value.type.value))
     kind = sql.call("json_type", value.copy)
     names = {"ARRAY": "array", "OBJECT": "dictionary", "VARCHAR": "string", "BOOLEAN": "bool", "DOUBLE": "double", "NULL": "null"}
-    named = sql.case(*((sql.equal(kind.copy(), sql.text(theirs)), sql.text(ours)) for theirs, ours in names.items()), default=sql.text("long"))
+    named = sql.case(
+        *((sql.equal(kind.copy(), sql.text(theirs)), sql.text(ours)) for theirs, ours in names.items()), default=sql.text("long")
+    )
     return sql.case((sql.is_null(value.copy), sql.text("null")), default=named)
 
 

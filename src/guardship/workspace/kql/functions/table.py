@@ -4,9 +4,7 @@ from guardship.workspace.kql.functions import aggregates, conversions, dynamics,
 from guardship.workspace.kql.functions.entry import Aggregate, Function
 
 FUNCTIONS: dict[str, Function] = {
-    entry.name: entry
-    for family in (conversions, dynamics, logic, numbers, strings, times)
-    for entry in family.FUNCTIONS
+    entry.name: entry for family in (conversions, dynamics, logic, numbers, strings, times) for entry in family.FUNCTIONS
 }
 AGGREGATES: dict[str, Aggregate] = {entry.name: entry for entry in aggregates.AGGREGATES}
 

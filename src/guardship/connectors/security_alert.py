@@ -1,0 +1,38 @@
+"""The alert triggers: Security Center (Defender for Cloud) and Sentinel subscriptions, which our own detection answers.
+
+A definition names them as `ascalert` `/Microsoft.Security/Alert/subscribe` and `azuresentinel` `/subscribe`; the payload is the whole of
+`triggerBody()`.
+"""
+
+from guardship.playbooks.connector import (
+    CallContext,
+    CallFailed,
+    ConnectorRequest,
+    ConnectorResponse,
+    Operation,
+    TriggerOffer,
+)
+
+
+class SecurityCenterAlert:
+    name = "ascalert"
+    title = "Security Center Alert"
+    operations: tuple[Operation, ...] = ()
+    triggers = (
+        TriggerOffer(
+            "/Microsoft.Security/Alert/subscribe", "security_center_alert", "When a response to an Azure Security Center alert is triggered"
+        ),
+    )
+
+    async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
+        raise CallFailed("UnsupportedOperation", f"{self.name} has no operation {request.method} {request.path}")
+
+
+class SentinelAlert:
+    name = "azuresentinel"
+    title = "Microsoft Sentinel"
+    operations: tuple[Operation, ...] = ()
+    triggers = (TriggerOffer("/subscribe", "sentinel_alert", "When a response to a Microsoft Sentinel alert is triggered"),)
+
+    async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
+        raise CallFailed("UnsupportedOperation", f"{self.name} has no operation {request.method} {request.path}")

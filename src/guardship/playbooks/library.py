@@ -1,0 +1,218 @@
+"""The playbooks we keep: a draft as its author wrote it, and immutable published versions. Publishing arms nothing.
+
+A text that cannot be read is kept all the same, with what is wrong and where. A run keeps the version it began with for life.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from guardship.clock import Clock
+from guardship.errors import Fault, GuardshipError, NotFound
+from guardship.ids import new_id
+from guardship.playbooks.arm.functions import ArmPlace
+from guardship.playbooks.arm.lenient_json import JsonSyntax, decode
+from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.reading import read_workflow
+from guardship.playbooks.runner import NotPublished, Published
+from guardship.playbooks.validation import Checked, CheckedWorkflow, Located, check_document
+from guardship.storage.database import Database
+from guardship.storage.schema import Base, Json, Moment
+
+
+class Playbook(Base):
+    __tablename__ = "playbooks_playbook"
+
+    playbook_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    state: Mapped[str] = mapped_column(String(12))  # draft, published
+    source: Mapped[str] = mapped_column(Text)  # the draft, as it was given
+    definition: Mapped[Any] = mapped_column(Json)  # None: the draft cannot be read
+    parameters: Mapped[Any] = mapped_column(Json)
+    problems: Mapped[Any] = mapped_column(Json)
+    ignored: Mapped[Any] = mapped_column(Json)
+    current_version_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    changed_by: Mapped[str] = mapped_column(String(120))
+
+
+class PlaybookVersion(Base):
+    """Never changed: runs refer to it."""
+
+    __tablename__ = "playbooks_version"
+
+    version_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    playbook_id: Mapped[str] = mapped_column(ForeignKey("playbooks_playbook.playbook_id"), index=True)
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(120))
+    definition: Mapped[Any] = mapped_column(Json)
+    parameters: Mapped[Any] = mapped_column(Json)
+    published_at: Mapped[datetime] = mapped_column(Moment)
+    published_by: Mapped[str] = mapped_column(String(120))
+
+    __table_args__ = (UniqueConstraint("playbook_id", "number"),)
+
+
+class NotPublishable(GuardshipError):
+    code = "playbooks.not_publishable"
+    fault = Fault.BAD_INPUT
+
+    def __init__(self, name: str, problems: tuple[Located, ...]) -> None:
+        first = problems[0]
+        place = f"{first.path or 'the text'}, line {first.line}, column {first.column}"
+        super().__init__(f"{name} cannot be published: {place}: {first.message}", hint=first.hint)
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    playbook_id: str
+    name: str
+    problems: tuple[Located, ...]
+    ignored: tuple[str, ...]
+    connectors: tuple[str, ...]  # that its connections name
+
+    @property
+    def is_publishable(self) -> bool:
+        return not self.problems
+
+
+class Library:
+    def __init__(self, database: Database, connectors: ConnectorSet, clock: Clock, *, place: ArmPlace | None = None) -> None:
+        self._database = database
+        self._connectors = connectors
+        self._clock = clock
+        self._place = place or ArmPlace()
+        self._versions: dict[str, Published] = {}
+        self._current: dict[str, str] = {}
+        self._lock = Lock()
+
+    def check(self, name: str, document: str | bytes, *, parameters: Mapping[str, Any] | None = None) -> Checked:
+        return check_document(name, document, self._connectors, parameters=parameters or {}, place=self._place, now=self._clock.now())
+
+    def import_definition(
+        self, name: str, document: str | bytes, *, by: str = "", parameters: Mapping[str, Any] | None = None
+    ) -> list[Draft]:
+        """Keep every playbook of a document as a draft; one of the same name gets the text as its new draft."""
+        checked = self.check(name, document, parameters=parameters)
+        try:
+            source = decode(document)
+        except JsonSyntax:
+            source = bytes(document, "utf-8").decode() if isinstance(document, str) else document.decode("utf-8", errors="replace")
+        with self._database.transaction() as session:
+            if not checked.workflows:
+                return [self._keep(session, name, source, None, checked, by)]
+            several = len(checked.workflows) > 1
+            return [self._keep(session, one.name if several or not name else name, source, one, checked, by) for one in checked.workflows]
+
+    def _keep(self, session: Session, name: str, source: str, one: CheckedWorkflow | None, checked: Checked, by: str) -> Draft:
+        problems = (*checked.problems, *(one.problems if one else ()))
+        if one is None and not problems:
+            problems = (Located("", 1, 1, "InvalidDefinition", "there is no playbook in this document"),)
+        now = self._clock.now()
+        row = session.scalars(select(Playbook).where(func.lower(Playbook.name) == name.lower())).one_or_none()
+        if row is None:
+            row = Playbook(playbook_id=new_id("plbk"), name=name, state="draft", current_version_id=None, created_at=now)
+            session.add(row)
+        row.source, row.changed_at, row.changed_by = source, now, by
+        row.definition = one.definition if one else None
+        row.parameters = dict(one.parameters) if one else {}
+        row.problems = [problem.as_json() for problem in problems]
+        row.ignored = checked.ignored
+        session.flush()
+        connectors = {use.connector for use in one.workflow.connections.values()} if one else set()
+        return Draft(row.playbook_id, row.name, problems, tuple(checked.ignored), tuple(sorted(connectors)))
+
+    def publish(self, playbook_id: str, *, by: str) -> str:
+        """Make the draft the version that new runs take; gives its id. Refused while the draft has problems."""
+        with self._database.transaction() as session:
+            row = _find(session, playbook_id)
+            self._refuse_problems(row)
+            last = session.scalar(select(func.max(PlaybookVersion.number)).where(PlaybookVersion.playbook_id == playbook_id)) or 0
+            version = PlaybookVersion(
+                version_id=new_id("vers"),
+                playbook_id=playbook_id,
+                number=last + 1,
+                name=row.name,
+                definition=row.definition,
+                parameters=row.parameters,
+                published_at=self._clock.now(),
+                published_by=by,
+            )
+            session.add(version)
+            row.state, row.current_version_id = "published", version.version_id
+        with self._lock:
+            self._current[playbook_id] = version.version_id
+        return version.version_id
+
+    def _refuse_problems(self, row: Playbook) -> None:
+        """Checked again: a connector may have gone since the draft was kept."""
+        problems = tuple(Located(**problem) for problem in row.problems)
+        if row.definition is not None and not problems:
+            checked = self.check(row.name, row.source)
+            problems = tuple(problem for one in checked.workflows if one.definition == row.definition for problem in one.problems)
+        if problems or row.definition is None:
+            raise NotPublishable(row.name, problems or (Located("", 1, 1, "InvalidDefinition", "the draft cannot be read"),))
+
+    def get(self, playbook_id: str) -> Playbook:
+        with self._database.reading() as session:
+            return _find(session, playbook_id)
+
+    def named(self, name: str) -> Playbook:
+        with self._database.reading() as session:
+            row = session.scalars(select(Playbook).where(func.lower(Playbook.name) == name.lower())).one_or_none()
+        if row is None:
+            raise NotFound("playbook", name)
+        return row
+
+    def all(self) -> list[Playbook]:
+        with self._database.reading() as session:
+            return list(session.scalars(select(Playbook).order_by(Playbook.name)).all())
+
+    def versions(self, playbook_id: str) -> list[PlaybookVersion]:
+        with self._database.reading() as session:
+            query = select(PlaybookVersion).where(PlaybookVersion.playbook_id == playbook_id).order_by(PlaybookVersion.number.desc())
+            return list(session.scalars(query).all())
+
+    def published(self, playbook_id: str) -> Published:
+        """What a new run of this playbook takes; raises when it was never published."""
+        with self._lock:
+            version_id = self._current.get(playbook_id)
+        if version_id is None:
+            row = self.get(playbook_id)
+            if row.current_version_id is None:
+                raise NotPublished(f"{row.name} is a draft; publish it first")
+            version_id = row.current_version_id
+            with self._lock:
+                self._current[playbook_id] = version_id
+        return self.version(version_id)
+
+    def version(self, version_id: str) -> Published:
+        with self._lock:
+            known = self._versions.get(version_id)
+        if known is not None:
+            return known
+        with self._database.reading() as session:
+            row = session.get(PlaybookVersion, version_id)
+        if row is None:
+            raise NotFound("playbook version", version_id)
+        workflow, _ = read_workflow(row.name, row.definition, row.parameters, self._connectors)
+        made = Published(row.playbook_id, row.name, version_id, workflow)
+        with self._lock:
+            self._versions[version_id] = made
+        return made
+
+
+def _find(session: Session, playbook_id: str) -> Playbook:
+    row = session.get(Playbook, playbook_id)
+    if row is None:
+        raise NotFound("playbook", playbook_id)
+    return row
+
+
