@@ -23,7 +23,7 @@ CATCH_ALL_PLACES = {
 
 
 def files() -> list[Path]:
-    return [path for path in sorted(SOURCE.rglob("*.py")) if "static" not in path.parts]
+    return [path for path in sorted(SOURCE.rglob("*.py")) if "static" not in path.parts and "versions" not in path.parts]
 
 
 def name_of(path: Path) -> str:

@@ -292,7 +292,7 @@ def test_after_a_crash_between_intent_and_answer_the_cloud_is_asked(house: House
     with pytest.raises(SystemExit):
         house.isolate()
     monkeypatch.undo()
-    assert house.ledger.reconcile(house.arm) == 1  # type: ignore[arg-type]  # the client reads as a reader does
+    assert house.ledger.reconcile(house.arm) == 1
     with house.database.reading() as session:
         opened = isolations.open_isolation(session, house.provider.machine("web-1").machine_id)
     assert opened is not None

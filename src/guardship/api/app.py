@@ -53,6 +53,7 @@ _ROOMS = (
     stream,
 )
 
+
 def create_app(doors: Doors) -> FastAPI:
     app = describe()
     app.state.doors = doors

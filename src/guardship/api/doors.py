@@ -1,20 +1,22 @@
 """What the doors open to: everything that `server.py` has built and wired, handed to the API as one value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from guardship.api.news import News
 from guardship.automation.workers import Jobs
 from guardship.clock import Clock
-from guardship.cloud.arm import ArmClient
-from guardship.cloud.provider import CloudProvider
-from guardship.containment.isolation import Isolator
+from guardship.containment.clouds import Clouds
 from guardship.containment.leases import Leases
-from guardship.containment.verification import Verification
+from guardship.detection.workspace_address import WorkspaceAddress
 from guardship.identity.sessions import Policy
+from guardship.playbooks.automation_rules import AutomationRules
+from guardship.playbooks.connections import Connections
+from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.library import Library
 from guardship.playbooks.runner import Runner
+from guardship.playbooks.runs import Runs
 from guardship.playbooks.triggering import Triggering
 from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
@@ -25,37 +27,6 @@ from guardship.workspace.duckdb_store import DuckDbStore
 from guardship.workspace.ingest import Ingest
 from guardship.workspace.ingest_tokens import IngestTokens
 from guardship.workspace.search import Search
-
-
-@dataclass(frozen=True, slots=True)
-class CloudAccess:
-    """One connected cloud account with what acts on it."""
-
-    name: str
-    is_lab: bool
-    is_simulated: bool
-    subscription_id: str
-    client_id: str
-    tenant_id: str
-    hosts: tuple[str, ...]
-    arm: ArmClient
-    provider: CloudProvider
-    isolator: Isolator
-    verification: Verification
-
-
-@dataclass(slots=True)
-class Clouds:
-    """The connected accounts; the lab's comes and goes while the server runs."""
-
-    by_name: dict[str, CloudAccess] = field(default_factory=dict)
-
-    def first(self) -> CloudAccess | None:
-        return next(iter(self.by_name.values()), None)
-
-    def of_resource(self, resource_id: str) -> CloudAccess | None:
-        wanted = resource_id.lower()
-        return next((each for each in self.by_name.values() if f"/subscriptions/{each.subscription_id}".lower() in wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +44,14 @@ class Doors:
     search: Search
     jobs: Jobs
     library: Library
+    connectors: ConnectorSet
+    connections: Connections
+    automation_rules: AutomationRules
     runner: Runner
+    runs: Runs
     triggering: Triggering
     clouds: Clouds
+    address: WorkspaceAddress
     leases: Leases
     sign_in: Policy
     is_secure: bool  # whether cookies may only travel over TLS

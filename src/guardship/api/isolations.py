@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from guardship.api.access import DoorsHere, Reader, Responder, who
-from guardship.api.doors import CloudAccess, Doors
+from guardship.api.doors import Doors
 from guardship.cloud.arm import Actor, ActorKind
 from guardship.containment import isolations
 from guardship.containment.isolation import Plan
 from guardship.containment.isolations import OPEN_STATES, Isolation
-from guardship.errors import Fault, GuardshipError, NotFound
+from guardship.errors import NotFound
 from guardship.identity.sessions import Caller
 from guardship.ids import new_id
 
@@ -107,14 +107,6 @@ class ReasonIn(BaseModel):
     is_forced: bool = False
 
 
-class NoCloud(GuardshipError):
-    code = "containment.no_cloud"
-    fault = Fault.CONFLICT
-
-    def __init__(self) -> None:
-        super().__init__("no cloud account is connected", hint="start the demo, or connect an account under Admin")
-
-
 @router.get("/isolations")
 def list_isolations(
     doors: DoorsHere, caller: Reader, open_only: bool = False, limit: int = Query(100, ge=1, le=1000)
@@ -123,13 +115,13 @@ def list_isolations(
     if open_only:
         query = query.where(Isolation.state.in_(OPEN_STATES))
     with doors.database.reading() as session:
-        return [IsolationOut(**_facts(row, doors)) for row in session.scalars(query)]
+        return [IsolationOut(**isolation_facts(row, doors)) for row in session.scalars(query)]
 
 
 @router.get("/isolations/plan")
 def plan(machine: str, doors: DoorsHere, caller: Reader) -> PlanOut:
     """What an isolation would change; nothing is written."""
-    found = cloud_here(doors).isolator.plan(machine)
+    found = doors.clouds.only().isolator.plan(machine)
     return _plan(found)
 
 
@@ -145,7 +137,7 @@ def get_isolation(isolation_id: str, doors: DoorsHere, caller: Reader) -> Isolat
         for undo in isolations.undo_of(writes)
     ]
     return IsolationDetail(
-        **_facts(row, doors),
+        **isolation_facts(row, doors),
         writes=[_write(write) for write in writes],
         probes=[ProbeOut.model_validate(probe, from_attributes=True) for probe in probes],
         release_restores=restores,
@@ -156,9 +148,9 @@ def get_isolation(isolation_id: str, doors: DoorsHere, caller: Reader) -> Isolat
 def isolate(body: IsolateIn, doors: DoorsHere, caller: Responder) -> IsolationOut:
     """Isolate a machine; a protected one, or one above the caps, waits for approval (409 with the approval's id)."""
     actor = _actor(caller, body.reason, body.incident_id)
-    isolation_id = cloud_here(doors).isolator.isolate(body.machine, actor=actor, idempotency_key=new_id("req"))
+    isolation_id = doors.clouds.only().isolator.isolate(body.machine, actor=actor, idempotency_key=new_id("req"))
     with doors.database.reading() as session:
-        return IsolationOut(**_facts(isolations.get(session, isolation_id), doors))
+        return IsolationOut(**isolation_facts(isolations.get(session, isolation_id), doors))
 
 
 @router.post("/isolations/{isolation_id}/release")
@@ -168,7 +160,7 @@ def release(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Respond
         row = isolations.get(session, isolation_id)
     _release(doors, row, body, caller)
     with doors.database.reading() as session:
-        return IsolationOut(**_facts(isolations.get(session, isolation_id), doors))
+        return IsolationOut(**isolation_facts(isolations.get(session, isolation_id), doors))
 
 
 @router.post("/machines/{machine}/release")
@@ -181,7 +173,7 @@ def release_machine(machine: str, body: ReasonIn, doors: DoorsHere, caller: Resp
         raise NotFound("isolated machine", machine)
     _release(doors, row, body, caller)
     with doors.database.reading() as session:
-        return IsolationOut(**_facts(isolations.get(session, row.isolation_id), doors))
+        return IsolationOut(**isolation_facts(isolations.get(session, row.isolation_id), doors))
 
 
 @router.post("/isolations/{isolation_id}/verify")
@@ -189,7 +181,7 @@ def verify(isolation_id: str, doors: DoorsHere, caller: Responder) -> IsolationD
     """Probe again now."""
     with doors.database.reading() as session:
         row = isolations.get(session, isolation_id)
-    _cloud_of(doors, row).verification.verify(isolation_id)
+    doors.clouds.named(row.account).verification.verify(isolation_id)
     return get_isolation(isolation_id, doors, caller)
 
 
@@ -200,23 +192,9 @@ def extend(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responde
     return {"approval_id": approval.approval_id}
 
 
-def cloud_here(doors: Doors) -> CloudAccess:
-    found = doors.clouds.first()
-    if found is None:
-        raise NoCloud
-    return found
-
-
 def _release(doors: Doors, row: Isolation, body: ReasonIn, caller: Caller) -> None:
     actor = _actor(caller, body.reason, row.incident_id)
-    _cloud_of(doors, row).isolator.release(row.machine_id, actor=actor, is_forced=body.is_forced)
-
-
-def _cloud_of(doors: Doors, row: Isolation) -> CloudAccess:
-    found = doors.clouds.by_name.get(row.account)
-    if found is None:
-        raise NoCloud
-    return found
+    doors.clouds.named(row.account).isolator.release(row.machine_id, actor=actor, is_forced=body.is_forced)
 
 
 def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:
@@ -224,7 +202,7 @@ def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:
     return Actor(kind, caller.name, incident_id=incident_id, reason=reason)
 
 
-def _facts(row: Isolation, doors: Doors) -> dict[str, Any]:
+def isolation_facts(row: Isolation, doors: Doors) -> dict[str, Any]:
     cloud = doors.clouds.by_name.get(row.account)
     names = set(IsolationOut.model_fields) - {"is_simulated", "can_cut_sessions"}
     return {name: getattr(row, name) for name in names} | {"is_simulated": bool(cloud and cloud.is_simulated)}

@@ -14,12 +14,13 @@ from pydantic import BaseModel
 
 from guardship.api import problems
 from guardship.api.access import DoorsHere
-from guardship.api.doors import CloudAccess, Doors
+from guardship.api.doors import Doors
 from guardship.automation import assets
 from guardship.automation.assets import AssetKind
 from guardship.automation.jobs import StreamKind
 from guardship.automation.workers import RunningJob
 from guardship.cloud.arm import Actor, ActorKind, ArmResponse
+from guardship.containment.clouds import CloudAccess
 from guardship.containment.ledger import WriteHeld
 from guardship.errors import Fault, GuardshipError
 from guardship.identity import approvals, audit

@@ -57,7 +57,9 @@ class AzureAutomation:
     operations = (
         Operation("create_job", "PUT", _JOBS, Recovery.PROBE, summary="Create job"),
         Operation("get_job", "GET", f"{_JOBS}/{{job}}", Recovery.RETRY, has_effect=False, timeout_seconds=120, summary="Get status of job"),
-        Operation("get_output", "GET", f"{_JOBS}/{{job}}/output", Recovery.RETRY, has_effect=False, timeout_seconds=120, summary="Get job output"),
+        Operation(
+            "get_output", "GET", f"{_JOBS}/{{job}}/output", Recovery.RETRY, has_effect=False, timeout_seconds=120, summary="Get job output"
+        ),
     )
     triggers: tuple[TriggerOffer, ...] = ()
 
@@ -71,7 +73,7 @@ class AzureAutomation:
                     return await self._create(request, context)
                 case "get_job":
                     job = await asyncio.to_thread(self._jobs.get, request.segments["job"])
-                    return _told(request, job, request.segments["job"], 200)
+                    return ConnectorResponse(200, {"Content-Type": "application/json"}, _described(request, job, request.segments["job"]))
                 case _:
                     output = await asyncio.to_thread(self._jobs.output, request.segments["job"])
                     return ConnectorResponse(200, {"Content-Type": "text/plain"}, output)
@@ -86,7 +88,7 @@ class AzureAutomation:
             job = await asyncio.to_thread(self._jobs.get, context.guid)
         except NotFound:
             return None
-        return _told(request, await self._awaited(request, job, context), context.guid, 201)
+        return _told(request, await self._awaited(request, job, context), context.guid)
 
     async def _create(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
         runbook = _text(request.queries, "runbookName")
@@ -105,7 +107,7 @@ class AzureAutomation:
             actor=context.actor,
             run_id=context.run_id,
         )
-        return _told(request, await self._awaited(request, job, context), context.guid, 201)
+        return _told(request, await self._awaited(request, job, context), context.guid)
 
     async def _awaited(self, request: ConnectorRequest, job: Job, context: CallContext) -> Job:
         if _text(request.queries, "wait").lower() != "true" or job.status in ENDED:
@@ -119,22 +121,31 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return found if isinstance(found, str) else str(found)
 
 
-def _told(request: ConnectorRequest, job: Job, name: str, status_code: int) -> ConnectorResponse:
+def _described(request: ConnectorRequest, job: Job, name: str) -> dict[str, Any]:
     segments = request.segments
     path = f"/subscriptions/{segments['subscription']}/resourceGroups/{segments['group']}/providers/Microsoft.Automation"
-    body = {
+    return {
         "id": f"{path}/automationAccounts/{segments['account']}/jobs/{name}",
         "name": name,
         "type": "Microsoft.Automation/AutomationAccounts/Jobs",
         "properties": {
             "jobId": job.job_id,
-            "status": job.status,
+            "status": str(job.status),
             "provisioningState": "Succeeded" if job.status in ENDED else "Processing",
             "exception": job.exception or None,
             "runbook": {"name": _text(request.queries, "runbookName")},
         },
     }
-    return ConnectorResponse(status_code, {"Content-Type": "application/json"}, body)
+
+
+def _told(request: ConnectorRequest, job: Job, name: str) -> ConnectorResponse:
+    """An action that waited for a job which then failed has not succeeded."""
+    body = _described(request, job, name)
+    headers = {"Content-Type": "application/json"}
+    if job.status in ENDED and job.status != "Completed":
+        reason = f"the job ended {job.status}" + (f": {job.exception}" if job.exception else "")
+        return ConnectorResponse(424, headers, {**body, "error": {"code": f"Job{job.status}", "message": reason}})
+    return ConnectorResponse(201, headers, body)
 
 
 def _refused(status: int, code: str, error: GuardshipError) -> ConnectorResponse:

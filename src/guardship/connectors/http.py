@@ -10,15 +10,18 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmError, ArmUnreachable
+from guardship.errors import GuardshipError
 from guardship.playbooks.connector import (
     CallContext,
     CallFailed,
@@ -33,7 +36,6 @@ MOST_ANSWER_BYTES = 100 * 1024 * 1024
 MOST_REDIRECTS = 5
 CALL_SECONDS = 120.0
 POLL_SECONDS = 5.0
-_NO_BODY = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class OutboundRules:
         folded = host.lower().rstrip(".")
         if not folded:
             return "the address names no host"
-        if self.allowed_hosts and not any(folded == entry.lstrip(".") or folded.endswith("." + entry.lstrip(".")) for entry in self.allowed_hosts):
+        if self.allowed_hosts and not any(
+            folded == entry.lstrip(".") or folded.endswith("." + entry.lstrip(".")) for entry in self.allowed_hosts
+        ):
             return f"the host {host} is not among those that playbooks may call"
         try:
             return self.refuse_address(folded.strip("[]"))
@@ -95,7 +99,16 @@ class _CheckedResolver(AbstractResolver):
         results: list[ResolveResult] = []
         for kind, _, proto, _, address in found:
             if self._rules.refuse_address(str(address[0])) is None:
-                results.append({"hostname": host, "host": str(address[0]), "port": port, "family": kind, "proto": proto, "flags": socket.AI_NUMERICHOST})
+                results.append(
+                    {
+                        "hostname": host,
+                        "host": str(address[0]),
+                        "port": port,
+                        "family": kind,
+                        "proto": proto,
+                        "flags": socket.AI_NUMERICHOST,
+                    }
+                )
         if not results:
             raise OSError(f"{host} resolves to addresses that playbooks may not call")
         return results
@@ -114,7 +127,7 @@ class Http:
     triggers: tuple[TriggerOffer, ...] = ()
 
     def __init__(self, doors: Mapping[str, Door], rules: OutboundRules) -> None:
-        self._doors = {host.lower(): door for host, door in doors.items()}
+        self._doors = doors  # lower-case hosts, with a port where it is not the scheme's own; may change while we run
         self._rules = rules
         self._session: aiohttp.ClientSession | None = None
 
@@ -125,20 +138,26 @@ class Http:
 
     async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
         url = _with_queries(request.path, request.queries)
-        door = self._doors.get((url.host or "").lower())
+        door = self._door(url)
         if door is not None:
-            answer = await asyncio.to_thread(door.call, request.method, str(url), body=request.body, headers=request.headers, context=context)
+            answer = await asyncio.to_thread(
+                door.call, request.method, str(url), body=request.body, headers=request.headers, context=context
+            )
             return ConnectorResponse(answer.status, dict(answer.headers), answer.body)
         self._check(url)
         headers = self._headers(request, context)
         answer_url, response = await self._send(request.method, url, headers, _data(request.body, headers))
         is_async = "DisableAsyncPattern" not in str(request.options.get("operationOptions", ""))
-        while is_async and response.status_code == 202 and (place := _location(response)):
+        while is_async and response.status_code == 202 and (place := _header(response, "location")):
             await asyncio.sleep(_pause(response))
             answer_url = URL(urljoin(str(answer_url), place))
             self._check(answer_url)
             answer_url, response = await self._send("GET", answer_url, headers, None)
         return response
+
+    def _door(self, url: URL) -> Door | None:
+        host = (url.host or "").lower()
+        return self._doors.get(f"{host}:{url.port}") or self._doors.get(host)
 
     def _check(self, url: URL) -> None:
         if url.scheme not in ("http", "https"):
@@ -161,25 +180,144 @@ class Http:
         """One call, following redirects by hand: each is judged like the first, and secrets stay with their host."""
         sent = dict(headers)
         for _ in range(MOST_REDIRECTS + 1):
-            async with self._open().request(method, url, headers=sent, data=data, allow_redirects=False) as response:
-                target = response.headers.get("Location") if response.status in (301, 302, 303, 307, 308) else None
-                if target is None:
-                    return url, await _answer(response)
-                following = URL(urljoin(str(url), target))
-                self._check(following)
-                if (following.host or "").lower() in self._doors:
-                    raise CallFailed("OutboundRefused", f"a redirect leads to {following.host}, which is not reached this way")
-                if following.origin() != url.origin():
-                    sent = {name: value for name, value in sent.items() if name.lower() not in ("authorization", "cookie")}
-                if response.status == 303 or (response.status in (301, 302) and method == "POST"):
-                    method, data = "GET", None
-                url = following
+            response, target = await self._once(method, url, sent, data)
+            if target is None:
+                return url, response
+            following = URL(urljoin(str(url), target))
+            self._check(following)
+            if self._door(following) is not None:
+                raise CallFailed("OutboundRefused", f"a redirect leads to {following.host}, which is not reached this way")
+            if following.origin() != url.origin():
+                sent = {name: value for name, value in sent.items() if name.lower() not in ("authorization", "cookie")}
+            if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
+                method, data = "GET", None
+            url = following
         raise CallFailed("TooManyRedirects", f"the call was redirected more than {MOST_REDIRECTS} times")
 
-    def _open(self) -> "_Guarded":
+    async def _once(self, method: str, url: URL, headers: dict[str, str], data: bytes | None) -> tuple[ConnectorResponse, str | None]:
+        try:
+            async with self._open().request(method, url, headers=headers, data=data, allow_redirects=False) as response:
+                target = response.headers.get("Location") if response.status in (301, 302, 303, 307, 308) else None
+                return await _answer(response), target
+        except aiohttp.ClientConnectorError as error:
+            raise CallFailed("ConnectionFault", f"{url.host} does not answer: {error}", may_retry=True) from error
+        except TimeoutError as error:
+            raise CallFailed("RequestTimeout", f"{url.host} did not answer within {CALL_SECONDS:g} s", may_retry=True) from error
+        except aiohttp.ClientError as error:
+            raise CallFailed("ConnectionFault", f"the call of {url.host} broke off: {error}", may_retry=True) from error
+
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            context = ssl.create_default_context(cafile=self._rules.ca_file)
-            connector = aiohttp.TCPConnector(limit=200, limit_per_host=50, resolver=_CheckedResolver(self._rules), ssl=context, ttl_dns_cache=30)
+            trust = ssl.create_default_context(cafile=self._rules.ca_file)
+            connector = aiohttp.TCPConnector(limit=200, limit_per_host=50, resolver=_CheckedResolver(self._rules), ssl=trust)
             timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=15.0)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar())
-        return _Guarded(self._session)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+
+def _with_queries(address: str, queries: Mapping[str, Any]) -> URL:
+    try:
+        url = URL(address)
+        if not url.host:
+            raise ValueError("it names no host")
+        return url.update_query({name: str(value) for name, value in queries.items()}) if queries else url
+    except (ValueError, TypeError) as error:
+        raise CallFailed("InvalidUri", f"the address {address[:200]} is not valid: {error}") from error
+
+
+def _data(body: Any, headers: dict[str, str]) -> bytes | None:
+    """The body as bytes; JSON unless the action says otherwise, content envelopes as what they hold."""
+    if body is None:
+        return None
+    kind = next((name for name in headers if name.lower() == "content-type"), None)
+    if isinstance(body, dict) and "$content" in body and "$content-type" in body:
+        if kind is None:
+            headers["Content-Type"] = str(body["$content-type"])
+        return base64.b64decode(str(body["$content"]))
+    if isinstance(body, str):
+        return body.encode()
+    if kind is None:
+        headers["Content-Type"] = "application/json"
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _authorization(authentication: Mapping[str, Any]) -> str:
+    given = {name.lower(): value for name, value in authentication.items()}
+    match str(given.get("type", "")).lower():
+        case "basic":
+            pair = f"{given.get('username', '')}:{given.get('password', '')}"
+            return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        case "raw":
+            return str(given.get("value", ""))
+        case "managedserviceidentity":
+            raise CallFailed("UnknownIdentity", "a managed identity has a token only for the hosts of a connected cloud account")
+        case other:
+            raise CallFailed("UnsupportedAuthentication", f"the authentication {other or '(none)'} is not supported by the Http action")
+
+
+async def _answer(response: aiohttp.ClientResponse) -> ConnectorResponse:
+    """JSON as JSON, text as text, the rest as content; never more than the limit."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(256 * 1024):
+        size += len(part)
+        if size > MOST_ANSWER_BYTES:
+            raise CallFailed("AnswerTooLarge", f"the answer has more than {MOST_ANSWER_BYTES} bytes")
+        parts.append(part)
+    data = b"".join(parts)
+    kind = response.headers.get("Content-Type", "")
+    return ConnectorResponse(response.status, dict(response.headers), _read(data, kind))
+
+
+def _read(data: bytes, kind: str) -> Any:
+    if not data:
+        return None
+    folded = kind.split(";")[0].strip().lower()
+    if folded.endswith("json"):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return data.decode(errors="replace")
+    if folded.startswith("text/") and not folded.endswith("xml"):
+        return data.decode(errors="replace")
+    if not folded:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            pass
+    return {"$content-type": kind or "application/octet-stream", "$content": base64.b64encode(data).decode()}
+
+
+def _header(response: ConnectorResponse, name: str) -> str:
+    return next((value for key, value in response.headers.items() if key.lower() == name), "")
+
+
+def _pause(response: ConnectorResponse) -> float:
+    asked = _header(response, "retry-after")
+    return float(asked) if asked.isdigit() else POLL_SECONDS
+
+
+class ArmDoor:
+    """The way to ARM: the observed client, with the run as the actor. `find` gives the account's client, or None when it has gone."""
+
+    def __init__(self, find: Callable[[], ArmClient | None]) -> None:
+        self._find = find
+
+    def call(self, method: str, url: str, *, body: Any, headers: Mapping[str, str], context: CallContext) -> DoorAnswer:
+        arm = self._find()
+        if arm is None:
+            raise CallFailed("CloudAccountMissing", "no cloud account is connected for this host", may_retry=True)
+        actor = Actor(ActorKind.PLAYBOOK, context.playbook_name, context.run_id, None, context.incident_id, f"action {context.action_key}")
+        etag = next((value for name, value in headers.items() if name.lower() == "if-match"), None)
+        # The double slash that playbooks write between the host and a resource id means one.
+        parts = urlsplit(url)
+        clean = parts._replace(path="/" + parts.path.lstrip("/")).geturl()
+        try:
+            response = arm.call(method, clean, actor=actor, body=body, etag=etag, idempotency_key=context.idempotency_key)
+        except ArmUnreachable as error:
+            raise CallFailed("ArmUnreachable", error.message, may_retry=True, is_unknown=True) from error
+        except ArmError as error:
+            raise CallFailed(error.arm_code or "ArmError", error.message) from error
+        except GuardshipError as error:
+            raise CallFailed(error.code, str(error)) from error
+        return DoorAnswer(response.status, response.headers, response.body)

@@ -72,7 +72,9 @@ class Mail:
                 timeout=SECONDS,
             )
         except aiosmtplib.SMTPConnectError as error:
-            raise CallFailed("MailServerUnreachable", f"the mail server {server.host}:{server.port} does not answer: {error}", may_retry=True) from error
+            raise CallFailed(
+                "MailServerUnreachable", f"the mail server {server.host}:{server.port} does not answer: {error}", may_retry=True
+            ) from error
         except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
             raise CallFailed("MailRefused", f"the mail server refused the mail: {error}") from error
         except (aiosmtplib.SMTPException, OSError) as error:

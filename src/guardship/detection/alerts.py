@@ -92,9 +92,8 @@ def raise_alerts(session: Session, findings: Sequence[Finding], context: AlertCo
     grouping.look_up(facts, at=at)
     for alert, fact in zip(alerts, facts, strict=True):
         alert.incident_id = grouping.place(fact).incident_id
-    session.add_all(alerts)
-    for alert in alerts:
         publish(session, f"alert:{alert.alert_id}", ALERT_RAISED, payload_of(alert, context.address), at=at)
+    session.add_all(alerts)
     ask_for_rows(session, "SecurityAlert", [log_row(alert, context.address) for alert in alerts], at=at)
     grouping.finish(at=at)
     session.flush()
@@ -125,7 +124,7 @@ def set_status(session: Session, alert_id: str, status: AlertStatus, *, at: date
 
 
 def alert_payload(session: Session, alert_id: str, address: WorkspaceAddress) -> dict[str, Any]:
-    """What the event said when the alert was raised: a playbook that is tried on a past alert gets exactly that."""
+    """What the event says of the alert, as when it was raised: a playbook that is tried on a past alert gets exactly that."""
     return payload_of(get_alert(session, alert_id), address)
 
 

@@ -72,8 +72,19 @@ _LABELS = (
 )
 # Names that every machine has say nothing about who it was.
 _NOBODY = frozenset(
-    ["admin", "administrator", "system", "root", "anonymous", "network", "null", "localsystem"]
-    + ["authenticated user", "local system", "network service"]
+    [
+        "admin",
+        "administrator",
+        "system",
+        "root",
+        "anonymous",
+        "network",
+        "null",
+        "localsystem",
+        "authenticated user",
+        "local system",
+        "network service",
+    ]
 )
 _PRIVATE = tuple(
     ipaddress.ip_network(text)

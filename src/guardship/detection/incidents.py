@@ -126,7 +126,7 @@ class AlertFacts:
     ended_at: datetime
     raised_at: datetime
 
-    def keys(self) -> dict[str, str]:
+    def join_keys(self) -> dict[str, str]:
         """Each key it can be joined by, with the reason in words."""
         found = {identity.key: f"shares {identity.key.split('|', 1)[1]}" for identity in self.identities if identity.is_strong}
         if self.rule_id and self.identities:
@@ -148,7 +148,7 @@ class Grouping:
 
     def look_up(self, alerts: Sequence[AlertFacts], *, at: datetime) -> None:
         """Find the open incidents that any of these alerts could join."""
-        keys = sorted({key for alert in alerts for key in alert.keys()})
+        keys = sorted({key for alert in alerts for key in alert.join_keys()})
         for start in range(0, len(keys), 500):
             query = (
                 select(IncidentIdentity.key, Incident)
@@ -166,7 +166,7 @@ class Grouping:
 
     def place(self, alert: AlertFacts) -> Incident:
         """The incident this alert joins, or a new one."""
-        keys = alert.keys()
+        keys = alert.join_keys()
         joined = next(((self._by_key[key], reason) for key, reason in keys.items() if key in self._by_key), None)
         incident, reason = joined if joined else (self._open(alert), "opened the incident")
         if joined:

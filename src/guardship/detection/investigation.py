@@ -1,6 +1,6 @@
 """The graph of an incident: its alerts, and the machines, accounts and addresses they name, each once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ class _Drawing:
             self._by_identity.setdefault(key, node_id)
         return node_id
 
-    def _relate(self, named: list[tuple[str, Mapping[str, Any]]]) -> None:
+    def _relate(self, named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """Within one alert: addresses reached the machine, accounts have a session on it."""
         machines = [node_id for node_id, entity in named if entity.get("Type") == "host"]
         for node_id, entity in named:

@@ -16,6 +16,7 @@ from guardship.ids import new_id
 from guardship.storage import outbox
 from guardship.storage.schema import Base, Json, Moment
 
+ASKED = "ApprovalAsked"
 ANSWERED = "ApprovalAnswered"
 LIFE = timedelta(minutes=15)
 
@@ -74,6 +75,8 @@ def ask(
     )
     session.add(approval)
     audit.record(session, who=by, act="approval.asked", subject=subject, at=at, detail={"approval_id": approval.approval_id, "kind": kind})
+    payload = {"approval_id": approval.approval_id, "kind": kind, "subject": subject, "title": title, "detail": detail}
+    outbox.publish(session, f"approval:{approval.approval_id}", ASKED, payload, at=at)
     return approval
 
 

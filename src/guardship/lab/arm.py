@@ -18,7 +18,7 @@ from guardship.cloud.resource_id import BadResourceId, ResourceId, split_path
 from guardship.lab import arm_reads, arm_writes
 from guardship.lab.arm_reads import LAB_PROVIDER, Reads
 from guardship.lab.arm_writes import Refused
-from guardship.lab.channel import Message
+from guardship.lab.channel import ChannelClosed, Message
 from guardship.lab.http_door import Reply, Request
 from guardship.lab.identity import Identity, TokenRefused, discovery, endpoints
 from guardship.lab.netlink import NetlinkRefused
@@ -74,6 +74,8 @@ class Arm:
             return _error(refused.status, refused.code, refused.message)
         except BadResourceId as bad:
             return _error(400, "InvalidResourceId", bad.message)
+        except (ChannelClosed, TimeoutError) as error:
+            return _error(500, "InternalServerError", f"A machine of the lab does not answer: {error}")
         except (ValueError, TypeError, KeyError, AttributeError) as error:  # a body of another shape than ARM's
             return _error(400, "InvalidRequestContent", f"The request content was invalid: {error!r}")
 

@@ -142,4 +142,3 @@ def _passes(body: Body, condition: str) -> bool:
         if field and str(body.get(field, "")).lower() != clause["value"].lower():
             return False
     return True
-

@@ -194,7 +194,14 @@ def _groups() -> list[Body]:
 def _watcher() -> Body:
     kind = "Microsoft.Network/networkWatchers"
     path = f"{NETWORK_PATH}/networkWatchers/{WATCHER}"
-    return {"id": path, "name": WATCHER, "type": kind, "location": LOCATION, "etag": new_etag(), "properties": {"provisioningState": "Succeeded"}}
+    return {
+        "id": path,
+        "name": WATCHER,
+        "type": kind,
+        "location": LOCATION,
+        "etag": new_etag(),
+        "properties": {"provisioningState": "Succeeded"},
+    }
 
 
 def _network(*, with_ipv6: bool) -> Body:

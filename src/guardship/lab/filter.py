@@ -76,10 +76,14 @@ class PacketFilter:
         self._tables = tables
         self._mode = mode
         self._loaded: Chains = {}
+        self._compiled: dict[str, tuple[Group, Space, Chains]] = {}
 
     def load(self, groups: Mapping[str, Group], ports: tuple[Port, ...], space: Space) -> None:
         """Make these the rules in force; one transaction, so a packet meets the old rules or the new ones."""
-        wanted = compile_chains(groups, ports, space, self._mode)
+        wanted: Chains = {}
+        for group in groups.values():
+            wanted |= self._chains_of(group, space)
+        wanted |= interface_chains(ports, self._mode)
         transaction = Transaction(TABLE)
         if not self._loaded:
             transaction.add_table()
@@ -102,14 +106,26 @@ class PacketFilter:
         self._tables.commit(transaction)
         self._loaded = wanted
 
+    def _chains_of(self, group: Group, space: Space) -> Chains:
+        known = self._compiled.get(group.group_id)
+        if known is None or known[:2] != (group, space):
+            known = (group, space, group_chains(group, space))
+            self._compiled[group.group_id] = known
+        return known[2]
 
-def compile_chains(groups: Mapping[str, Group], ports: tuple[Port, ...], space: Space, mode: TrackingMode) -> Chains:
-    """Every chain by name. Group chains are there whether or not an interface uses them, so that a swap is a jump."""
+
+def group_chains(group: Group, space: Space) -> Chains:
+    """A group's chains. They are there whether or not an interface uses them, so that a swap is a jump."""
+    return {
+        chain_of(group.group_id, "in"): _group_chain(group, Direction.INBOUND, space),
+        chain_of(group.group_id, "out"): _group_chain(group, Direction.OUTBOUND, space),
+        chain_of(group.group_id, "platform"): _platform_chain(group, space),
+    }
+
+
+def interface_chains(ports: tuple[Port, ...], mode: TrackingMode) -> Chains:
+    """Which groups stand at each interface, and the hooks that send packets there."""
     chains: Chains = {}
-    for group in groups.values():
-        chains[chain_of(group.group_id, "in")] = _group_chain(group, Direction.INBOUND, space)
-        chains[chain_of(group.group_id, "out")] = _group_chain(group, Direction.OUTBOUND, space)
-        chains[chain_of(group.group_id, "platform")] = _platform_chain(group, space)
     for port in ports:
         chains[f"if_{port.link}_in"] = _jumps(port.subnet_group, port.interface_group, "in")
         chains[f"if_{port.link}_out"] = _jumps(port.interface_group, port.subnet_group, "out")

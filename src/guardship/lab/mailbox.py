@@ -106,6 +106,6 @@ def _told(envelope: _Envelope, content: bytes) -> Message:
         "from": envelope.sender,
         "to": envelope.recipients,
         "subject": str(mail["Subject"] or ""),
-        "text": text[:_TEXT_LIMIT],
+        "text": text.replace("\r\n", "\n")[:_TEXT_LIMIT],
         "message_id": str(mail["Message-ID"] or ""),
     }

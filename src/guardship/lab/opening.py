@@ -115,6 +115,11 @@ def _first_line() -> str:
 def _listening(host: str, port: int) -> socket.socket:
     """With IPPROTO_TCP: for protocol 0 asyncio sets no TCP_NODELAY, and an answer takes 40 ms longer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port == 0:
+        # Bound by number all the same: only then does the socket keep its port while the door refuses.
+        with socket.socket(family, socket.SOCK_STREAM) as free:
+            free.bind((host, 0))
+            port = free.getsockname()[1]
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((host, port))

@@ -1,6 +1,7 @@
 """The lab at work: it builds the company, listens to the command's orders and tells what happens."""
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -63,6 +64,7 @@ class Lab:
             door.open()
             await mailbox.open()
             await plane.start_traffic()
+            gc.freeze()  # a full collection in mid-write would hold up packets by milliseconds
             self._events.tell("ready", self._ready(arm_socket, smtp_socket, plane, forks))
             await self._obey(plane, arm, door)
         finally:

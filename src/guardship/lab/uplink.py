@@ -58,6 +58,10 @@ class Uplink:
                 self._lost_count += 1
             self._changed.notify()
 
+    def waiting(self, machine: str) -> list[Message]:
+        with self._changed:
+            return list(self._waiting.get(machine, ()))
+
     def stop(self) -> None:
         with self._changed:
             self._is_stopping = True
@@ -71,7 +75,7 @@ class Uplink:
                 while not self._is_stopping and not any(self._waiting.values()):
                     self._changed.wait()
                 if self._is_stopping:
-                    return
+                    break
             time.sleep(GATHER_SECONDS)
             if self._send_all():
                 pause = 0.1
@@ -79,6 +83,7 @@ class Uplink:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_stopping, pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        self._hang_up()
 
     def _send_all(self) -> bool:
         """Whether everything that waited is out, or was refused for good."""

@@ -108,10 +108,17 @@ class CallFailed(GuardshipError):
 
 
 class Connector(Protocol):
-    name: str
-    title: str
-    operations: tuple[Operation, ...]
-    triggers: tuple[TriggerOffer, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def operations(self) -> tuple[Operation, ...]: ...
+
+    @property
+    def triggers(self) -> tuple[TriggerOffer, ...]: ...
 
     async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse: ...
 

@@ -6,7 +6,7 @@ A block is a set of actions that stand side by side: the whole playbook, a scope
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from guardship.playbooks.connector import Operation
 from guardship.playbooks.expressions.evaluate import Evaluate, Scope
@@ -40,8 +40,7 @@ class Problem:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What an action that needs nothing from outside has done."""
 
     inputs: Value
@@ -160,6 +159,11 @@ class Action:
     hides_outputs: bool = False
     tracked: Evaluate | None = None
 
+    @property
+    def owner_key(self) -> str:
+        """The key of its container, inside the same iteration."""
+        return "" if self.owner is None else key_of(self.owner)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
@@ -195,6 +199,7 @@ class Workflow:
     parameters: Mapping[str, Value]  # by folded name
     variables: Mapping[str, str]  # spelled name -> type, as InitializeVariable declares them
     has_response: bool = False
+    is_secretive: bool = False  # something in it is hidden by secureData
     outputs: Evaluate | None = None
     connections: Mapping[str, "ConnectionUse"] = field(default_factory=dict)
 
@@ -213,6 +218,6 @@ class ConnectionUse:
 
 def key_of(name: str) -> str:
     """The name as it stands in a key: `%`, `/`, `[` and `]` are percent-encoded."""
-    if not any(sign in name for sign in "%/[]"):
+    if name.isidentifier():  # what nearly all are
         return name
     return name.replace("%", "%25").replace("/", "%2F").replace("[", "%5B").replace("]", "%5D")

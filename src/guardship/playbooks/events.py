@@ -8,7 +8,7 @@ Moments are whole microseconds since 1970.
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -37,8 +37,7 @@ class EventKind(StrEnum):
     RUN_ENDED = "RunEnded"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """`body` holds plain values; on disk `inputs`, `outputs`, `items`, `value` and `trigger` become payload references."""
 
     kind: EventKind
@@ -63,16 +62,14 @@ def _plain(value: object) -> float:
 
 def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
     """The payloads of a body as JSON; exact decimals in them become plain numbers, in `body` too."""
-    encoded: dict[str, bytes] | None = None
+    encoded: dict[str, bytes] = {}
     for name in PAYLOADS:
         if name in body:
-            if encoded is None:
-                encoded = {}
             try:
                 encoded[name] = orjson.dumps(body[name])
             except (TypeError, RecursionError):
                 encoded[name] = _encode_with_decimals(body, name)
-    return encoded
+    return encoded or None
 
 
 def _encode_with_decimals(body: dict[str, Any], name: str) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from guardship.clock import Clock, to_micros
@@ -176,7 +176,10 @@ class _Statement:
 
 
 _RUN_NAMES = [column.name for column in RUN.columns]
-_INSERT_RUN = statement(sqlite_insert(RUN).on_conflict_do_nothing(index_elements=["playbook_id", "dedup_key"]), *_RUN_NAMES)
+_INSERT_RUN = statement(
+    sqlite_insert(RUN).on_conflict_do_nothing(index_elements=["playbook_id", "dedup_key"], index_where=text("dedup_key IS NOT NULL")),
+    *_RUN_NAMES,
+)
 _MOVE_RUN = "UPDATE playbooks_run SET version=?, status=?, code=?, error=?, started_at=?, ended_at=?, due_at=? WHERE run_id=? AND version=? AND lease_epoch=?"
 _END_RUN = _MOVE_RUN.replace("due_at=?", "due_at=?, lease_owner=NULL, lease_until=NULL, wake=0")
 _FIND_RUN = "SELECT run_id, number FROM playbooks_run WHERE playbook_id=? AND dedup_key=?"
@@ -226,7 +229,9 @@ class Journal:
 
     # ---- writing
 
-    def accept(self, run: NewRun, workflow: Workflow, worker: str, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> Event:
+    def accept(
+        self, run: NewRun, workflow: Workflow, worker: str, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None
+    ) -> Event:
         """Queue a new run, leased to `worker`; gives its first event at once, `done` hears when it is committed."""
         at = self._now()
         body: dict[str, Any] = {
@@ -336,10 +341,12 @@ class Journal:
         """The state, by its whole journal, and what came in for the run meanwhile."""
         state, projection = RunState(run_id), Projection(run_id, workflow)
         with closing(self._database.raw_connection()) as connection:
-            rows = connection.execute("SELECT seq, kind, key, at, seed, body FROM playbooks_journal WHERE run_id=? ORDER BY seq", (run_id,)).fetchall()
+            rows = connection.execute(
+                "SELECT seq, kind, key, at, seed, body FROM playbooks_journal WHERE run_id=? ORDER BY seq", (run_id,)
+            ).fetchall()
             fired = [(key, due_at) for key, due_at in connection.execute(_FIRED, (run_id,))]
-        for seq, kind, key, at, seed, text in rows:
-            body = orjson.loads(text)
+        for seq, kind, key, at, seed, written in rows:
+            body = orjson.loads(written)
             references = {name.removesuffix("_ref"): orjson.dumps(value).decode() for name, value in body.items() if name.endswith("_ref")}
             event = Event(EventKind(kind), key, at, self._payloads.decode(run_id, body, self.blob), seed)
             apply(state, event)
@@ -354,7 +361,8 @@ class Journal:
     def messages(self, run_id: str) -> list[Message]:
         with closing(self._database.raw_connection()) as connection:
             rows = connection.execute(
-                "SELECT message_id, key, kind, body_ref, sender FROM playbooks_message WHERE run_id=? AND taken_seq IS NULL ORDER BY received_at", (run_id,)
+                "SELECT message_id, key, kind, body_ref, sender FROM playbooks_message WHERE run_id=? AND taken_seq IS NULL ORDER BY received_at",
+                (run_id,),
             ).fetchall()
         return [Message(message_id, key, kind, orjson.loads(body), sender) for message_id, key, kind, body, sender in rows]
 

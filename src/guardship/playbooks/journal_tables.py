@@ -38,11 +38,19 @@ RUN = Table(
     Column("lease_until", BigInteger),
     Column("wake", Boolean, nullable=False),
     Column("due_at", BigInteger),
-    UniqueConstraint("playbook_id", "dedup_key"),
+    Index(
+        "uq_playbooks_run_dedup",
+        "playbook_id",
+        "dedup_key",
+        unique=True,
+        sqlite_where=text("dedup_key IS NOT NULL"),
+        postgresql_where=text("dedup_key IS NOT NULL"),
+    ),
     Index("ix_playbooks_run_recent", "playbook_id", "accepted_at"),
     Index("ix_playbooks_run_alert", "alert_id", sqlite_where=text("alert_id IS NOT NULL"), postgresql_where=text("alert_id IS NOT NULL")),
     Index("ix_playbooks_run_wake", "priority", "accepted_at", sqlite_where=text("wake"), postgresql_where=text("wake")),
     Index("ix_playbooks_run_open", "status", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+    sqlite_with_rowid=False,
 )
 
 JOURNAL = Table(
@@ -79,7 +87,6 @@ ACTION = Table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("first_seq", BigInteger, nullable=False),
-    Index("ix_playbooks_action_parent", "run_id", "parent_key", "iteration"),
     sqlite_with_rowid=False,
 )
 

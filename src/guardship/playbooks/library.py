@@ -18,8 +18,8 @@ from guardship.ids import new_id
 from guardship.playbooks.arm.functions import ArmPlace
 from guardship.playbooks.arm.lenient_json import JsonSyntax, decode
 from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.firing import NotPublished, Published
 from guardship.playbooks.reading import read_workflow
-from guardship.playbooks.runner import NotPublished, Published
 from guardship.playbooks.validation import Checked, CheckedWorkflow, Located, check_document
 from guardship.storage.database import Database
 from guardship.storage.schema import Base, Json, Moment
@@ -214,5 +214,3 @@ def _find(session: Session, playbook_id: str) -> Playbook:
     if row is None:
         raise NotFound("playbook", playbook_id)
     return row
-
-

@@ -44,7 +44,15 @@ def start_call(progress: Progress, action: Action, frame: Frame, deed: Outside) 
 
 
 def send(
-    progress: Progress, action: Action, frame: Frame, deed: Outside, inputs: Value, *, attempt: int, asks_first: bool = False, replayed: bool = False
+    progress: Progress,
+    action: Action,
+    frame: Frame,
+    deed: Outside,
+    inputs: Value,
+    *,
+    attempt: int,
+    asks_first: bool = False,
+    replayed: bool = False,
 ) -> None:
     """Write down the intent and ask for the call."""
     key = frame.prefix + action.key
@@ -116,7 +124,9 @@ def plan_retry(progress: Progress, key: str, policy: RetryPolicy, answer: Answer
         wait = max(wait, float(asked))
     reason = answer.failure.message if answer.failure else f"status {answer.status_code}"
     due_at = progress.at + int(wait * SECOND)
-    progress.emit(EventKind.RETRY_PLANNED, key, {"next_attempt": answer.attempt + 1, "due_at": due_at, "reason": reason, "code": answer.status_code})
+    progress.emit(
+        EventKind.RETRY_PLANNED, key, {"next_attempt": answer.attempt + 1, "due_at": due_at, "reason": reason, "code": answer.status_code}
+    )
     progress.commands.append(SetTimer(key, due_at))
 
 

@@ -7,8 +7,7 @@ On disk `inputs` is `inputs_ref`: `{"inline": …}`, `{"blob": sha256, "size": 9
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -23,16 +22,16 @@ PREVIEW_CHARACTERS = 512
 MASK = "***"
 
 # Fields of an `authentication` that are never shown.
+_NOTHING: frozenset[str] = frozenset()
 _SECRET_FIELDS = ("password", "secret", "pfx", "value", "parameter", "clientsecret")
 
 
-@dataclass(slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A row's body, its references as text, and the blobs it names."""
 
     body: str
-    references: dict[str, str] = field(default_factory=dict)
-    blobs: list[bytes] = field(default_factory=list)
+    references: dict[str, str]
+    blobs: list[bytes]
 
 
 class Payloads:
@@ -42,16 +41,20 @@ class Payloads:
     def encode(self, run_id: str, event: Event, workflow: Workflow | None) -> Encoded:
         encoded = event.encoded
         if not encoded:
-            return Encoded(orjson.dumps(event.body).decode())
-        made = Encoded("")
-        rest: dict[str, Any] = {name: value for name, value in event.body.items() if name not in encoded}
-        hidden = _hidden(event, workflow)
-        for name, data in encoded.items():
-            reference = self._reference(run_id, event, name, data, name in hidden, made.blobs)
-            made.references[name] = reference.decode()
-            rest[f"{name}_ref"] = orjson.Fragment(reference)
-        made.body = orjson.dumps(rest).decode()
-        return made
+            return Encoded(orjson.dumps(event.body).decode(), {}, [])
+        blobs: list[bytes] = []
+        rest = {name: value for name, value in event.body.items() if name not in encoded}
+        hidden = _hidden(event, workflow) if workflow is not None and workflow.is_secretive else _NOTHING
+        references = {
+            name: f'{{"inline":{data.decode()}}}'
+            if len(data) <= INLINE_BYTES and name not in hidden and (name != "inputs" or b'"authentication"' not in data)
+            else self._reference(run_id, event, name, data, name in hidden, blobs).decode()
+            for name, data in encoded.items()
+        }
+        # Put together as text: the references are JSON already.
+        told = ",".join([f'"{name}_ref":{reference}' for name, reference in references.items()])
+        head = orjson.dumps(rest).decode()
+        return Encoded(f"{head[:-1]},{told}}}" if rest else f"{{{told}}}", references, blobs)
 
     def _reference(self, run_id: str, event: Event, name: str, data: bytes, is_hidden: bool, blobs: list[bytes]) -> bytes:
         if is_hidden:
@@ -96,9 +99,7 @@ def shown_value(reference: dict[str, Any] | None, fetch: Callable[[str], bytes])
     return inline
 
 
-def _hidden(event: Event, workflow: Workflow | None) -> set[str]:
-    if workflow is None:
-        return set()
+def _hidden(event: Event, workflow: Workflow) -> frozenset[str] | set[str]:
     if event.kind is EventKind.RUN_ACCEPTED:
         trigger = next((one for one in workflow.triggers if one.name == event.body["trigger_name"]), None)
         return {"trigger"} if trigger is not None and trigger.hides_outputs else set()

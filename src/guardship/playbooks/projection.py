@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from guardship.playbooks.definition import Action, Workflow, key_of
+from guardship.playbooks.definition import Action, Workflow
 from guardship.playbooks.events import EventKind
 from guardship.playbooks.state import name_of
 
@@ -94,8 +94,10 @@ class Projection:
         name = name_of(key)
         action = self._workflow.action(name)
         parent, iteration = _parent(key, action)
-        kind = action.kind if action else ""
-        return ActionRow(self._run_id, key, name, parent, iteration, kind, None, "Waiting", None, None, 0, None, None, None, None, None, seq)
+        kind = action.kind if action is not None else ""
+        return ActionRow(
+            self._run_id, key, name, parent, iteration, kind, None, "Waiting", None, None, 0, None, None, None, None, None, seq
+        )
 
 
 _SHOWN = frozenset(
@@ -123,12 +125,12 @@ def _end(row: ActionRow, at: int, body: dict[str, Any], references: dict[str, st
 def _parent(key: str, action: Action | None) -> tuple[str, int | None]:
     """The key of the container an action stands in, and the iteration of the loop that is nearest round it."""
     prefix, slash, _ = key.rpartition("/")
+    if not slash:
+        return ("" if action is None else action.owner_key), None
     prefix += slash
     iteration = int(prefix[prefix.rindex("[") + 1 : -2]) if prefix else None
     if action is None or action.owner is None:
         return "", iteration
     if action.loops and action.loops[-1] == action.owner and key.count("/") == len(action.loops):
         return prefix[: prefix.rindex("[")], iteration
-    return prefix + key_of(action.owner), iteration
-
-
+    return prefix + action.owner_key, iteration

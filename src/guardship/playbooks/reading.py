@@ -41,9 +41,7 @@ def read_connections(value: Any) -> dict[str, ConnectionUse]:
     return uses
 
 
-def read_workflow(
-    name: str, definition: Any, parameters: Mapping[str, Value], connectors: ConnectorSet
-) -> tuple[Workflow, list[Problem]]:
+def read_workflow(name: str, definition: Any, parameters: Mapping[str, Value], connectors: ConnectorSet) -> tuple[Workflow, list[Problem]]:
     """The workflow, to be run only when the list of problems is empty."""
     connections = read_connections(field_of(parameters, "$connections"))
     results = field_of(definition, "staticResults", {}) if isinstance(definition, dict) else {}
@@ -69,7 +67,9 @@ def read_workflow(
     )
     check_references(workflow, reading)
     if len(structure.actions) > MOST_ACTIONS:
-        reading.problem(("actions",), f"a playbook may have {MOST_ACTIONS} actions, this one has {len(structure.actions)}", "TooManyActions")
+        reading.problem(
+            ("actions",), f"a playbook may have {MOST_ACTIONS} actions, this one has {len(structure.actions)}", "TooManyActions"
+        )
     return hidden_actions(workflow, reading), reading.problems
 
 
@@ -104,9 +104,7 @@ class _Structure:
         self.blocks: dict[str, Block] = {}
         self.variables: dict[str, str] = {}
 
-    def block(
-        self, document: Any, path: Path, block_id: str, label: str, owner: str | None, loops: tuple[str, ...], depth: int
-    ) -> Block:
+    def block(self, document: Any, path: Path, block_id: str, label: str, owner: str | None, loops: tuple[str, ...], depth: int) -> Block:
         listed = self.reading.object(document if document is not None else {}, path, what="a set of actions")
         if depth > MOST_DEPTH:
             self.reading.problem(path, f"actions may nest {MOST_DEPTH} deep", "TooDeep")
@@ -159,9 +157,7 @@ class _Structure:
         self.actions[name.casefold()] = action
         return action
 
-    def _inner(
-        self, kind: str, name: str, document: dict[str, Any], path: Path, loops: tuple[str, ...], depth: int
-    ) -> tuple[Block, ...]:
+    def _inner(self, kind: str, name: str, document: dict[str, Any], path: Path, loops: tuple[str, ...], depth: int) -> tuple[Block, ...]:
         def inner(inside: Any, place: Path, label: str) -> Block:
             return self.block(inside, place, f"{name}:{label}", label, name, loops, depth + 1)
 
@@ -170,12 +166,16 @@ class _Structure:
             blocks.append(inner(field_of(document, "actions"), (*path, "actions"), "actions"))
         if kind == "If":
             otherwise = field_of(document, "else")
-            blocks.append(inner(field_of(otherwise, "actions") if isinstance(otherwise, dict) else None, (*path, "else", "actions"), "else"))
+            blocks.append(
+                inner(field_of(otherwise, "actions") if isinstance(otherwise, dict) else None, (*path, "else", "actions"), "else")
+            )
         if kind == "Switch":
             for case, given in _entries(field_of(document, "cases", {})):
                 blocks.append(inner(field_of(given, "actions"), (*path, "cases", case, "actions"), f"case {case}"))
             default = field_of(document, "default")
-            blocks.append(inner(field_of(default, "actions") if isinstance(default, dict) else None, (*path, "default", "actions"), "default"))
+            blocks.append(
+                inner(field_of(default, "actions") if isinstance(default, dict) else None, (*path, "default", "actions"), "default")
+            )
         return tuple(blocks)
 
     def _run_after(self, document: dict[str, Any], path: Path, names: Mapping[str, str]) -> tuple[Predecessor, ...]:
@@ -190,7 +190,12 @@ class _Structure:
             listed = [str(status).lower() for status in statuses] if isinstance(statuses, list) else []
             wrong = [status for status in listed if status not in _STATUSES]
             if wrong or not listed:
-                self.reading.problem((*place, written), f"runAfter lists {wrong or 'no status'}", "InvalidRunAfter", hint=f"statuses are {', '.join(_STATUSES.values())}")
+                self.reading.problem(
+                    (*place, written),
+                    f"runAfter lists {wrong or 'no status'}",
+                    "InvalidRunAfter",
+                    hint=f"statuses are {', '.join(_STATUSES.values())}",
+                )
             made.append(Predecessor(known, key_of(known), frozenset(_STATUSES[status] for status in listed if status in _STATUSES)))
         return tuple(made)
 
@@ -202,7 +207,9 @@ class _Structure:
                 del waiting[name]
         if waiting:
             names = ", ".join(waiting)
-            self.reading.problem((*path, next(iter(waiting)), "runAfter"), f"these actions run after each other in a circle: {names}", "CyclicRunAfter")
+            self.reading.problem(
+                (*path, next(iter(waiting)), "runAfter"), f"these actions run after each other in a circle: {names}", "CyclicRunAfter"
+            )
 
     def _declare(self, document: dict[str, Any], path: Path, owner: str | None) -> None:
         if owner is not None:
@@ -236,5 +243,3 @@ def _secure(document: dict[str, Any]) -> set[str]:
     secure = field_of(runtime, "secureData") if isinstance(runtime, dict) else None
     listed = field_of(secure, "properties") if isinstance(secure, dict) else None
     return {str(name).lower() for name in listed} if isinstance(listed, list) else set()
-
-

@@ -20,7 +20,9 @@ def check_references(workflow: Workflow, reading: Reading) -> None:
             case "action" if folded not in workflow.actions:
                 _refuse(reference, "action", (action.name for action in workflow.actions.values()), reading)
             case "loop" if folded not in workflow.actions or workflow.actions[folded].kind not in ("Foreach", "Until"):
-                _refuse(reference, "loop", (action.name for action in workflow.actions.values() if action.kind in ("Foreach", "Until")), reading)
+                _refuse(
+                    reference, "loop", (action.name for action in workflow.actions.values() if action.kind in ("Foreach", "Until")), reading
+                )
             case "loop":
                 _check_inside(reference, workflow, reading)
             case "variable" if folded not in variables:
@@ -33,7 +35,9 @@ def _refuse(reference: Reference, what: str, known: Iterable[str], reading: Read
     close = get_close_matches(reference.name, list(known), n=1, cutoff=0.6)
     message = f"there is no {what} called {reference.name}"
     code = f"Unknown{what.capitalize()}"
-    reading.problem(reference.path, message, code, hint=f"did you mean {close[0]}?" if close else None, start=reference.start, end=reference.end)
+    reading.problem(
+        reference.path, message, code, hint=f"did you mean {close[0]}?" if close else None, start=reference.start, end=reference.end
+    )
 
 
 def _check_inside(reference: Reference, workflow: Workflow, reading: Reading) -> None:
@@ -59,7 +63,9 @@ def hidden_actions(workflow: Workflow, reading: Reading) -> Workflow:
         changed = False
         for reference in reading.references:
             reader = (reference.action or "").casefold()
-            reads_hidden = reference.name.casefold() in hidden_outputs if reference.kind == "action" else hides_trigger and reference.kind == "trigger"
+            reads_hidden = (
+                reference.name.casefold() in hidden_outputs if reference.kind == "action" else hides_trigger and reference.kind == "trigger"
+            )
             if reader and reads_hidden and reader not in hidden_inputs:
                 hidden_inputs.add(reader)
                 changed = True
@@ -94,4 +100,4 @@ def _rebuilt(workflow: Workflow, hidden_inputs: set[str], hidden_outputs: set[st
         return made
 
     root = block_of(workflow.root)
-    return replace(workflow, root=root, actions=actions, blocks=blocks)
+    return replace(workflow, root=root, actions=actions, blocks=blocks, is_secretive=True)

@@ -6,74 +6,34 @@ All turns live in one event loop; `accept`, `cancel` and `decide` may be called 
 import asyncio
 import os
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 from guardship.clock import Clock, to_micros
-from guardship.errors import Fault, GuardshipError
+from guardship.errors import GuardshipError
 from guardship.ids import new_id
-from guardship.playbooks.calling import context_of, request_of
-from guardship.playbooks.connector import CallFailed, ConnectorResponse, ConnectorSet, Probing
-from guardship.playbooks.definition import Outside, Workflow
+from guardship.playbooks.calling import Caller, ConnectionParameters
+from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.definition import Workflow
 from guardship.playbooks.dispatch.local import LocalDispatch
-from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Failure, Respond, Resumed, TimerFired
+from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Respond, Resumed, TimerFired
 from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.firing import Firing, Playbooks
 from guardship.playbooks.journal import Accepted, Append, Journal, NewRun
 from guardship.playbooks.journal_writer import JournalUnavailable
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.state import RunState, apply
+from guardship.playbooks.timers import Timers
 from guardship.playbooks.turn import Run, Turn
 from guardship.telemetry import get_log
 
-CALLS_AT_ONCE = 20  # on one connection
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
-TIMER_POLL_SECONDS = 0.5
 
 log = get_log("runner")
-
-
-class NotPublished(GuardshipError):
-    code = "playbooks.not_published"
-    fault = Fault.CONFLICT
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published version, ready to run."""
-
-    playbook_id: str
-    playbook_name: str
-    version_id: str
-    workflow: Workflow
-
-
-class Playbooks(Protocol):
-    def published(self, playbook_id: str) -> Published: ...
-
-    def version(self, version_id: str) -> Published: ...
-
-
-class ConnectionParameters(Protocol):
-    def parameters(self, connector: str) -> Mapping[str, Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """A trigger that fires: what it brings, how urgent it is, and what it belongs to."""
-
-    playbook_id: str
-    trigger_name: str | None  # None: the playbook's only trigger
-    body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-    queries: Mapping[str, str] = field(default_factory=dict)
-    priority: int = 10
-    alert_id: str | None = None
-    incident_id: str | None = None
-    by: str = ""
-    client_tracking_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +58,10 @@ class Runner:
         self.worker = new_id("wrkr")
         self._journal = journal
         self._playbooks = playbooks
-        self._connectors = connectors
-        self._connections = connections
+        self._secret = os.urandom(32)
+        self._drawn = 0
+        self._caller = Caller(connectors, connections, clock, fault_points)
+        self._timers = Timers(journal, clock, fault_points, self._wake)
         self._clock = clock
         self._fault_points = fault_points
         self._dispatch = dispatch or LocalDispatch()
@@ -109,13 +71,9 @@ class Runner:
         self._dirty: set[Turn] = set()
         self._tasks: set[Task[None]] = set()
         self._loops: list[Task[None]] = []
-        self._gates: dict[str, asyncio.Semaphore] = {}
         self._waiting_end: dict[str, list[asyncio.Future[str]]] = {}
         self._waiting_response: dict[str, asyncio.Future[Respond]] = {}
-        self._timer_changed = asyncio.Event()
-        self._next_due = 0
         self._listeners: list[Callable[[str], None]] = []
-        self._is_stopping = False
 
     # ---- life
 
@@ -128,11 +86,10 @@ class Runner:
             log.info("runner.recovering", runs=left)
         self._dispatch.start(self._take_turn)
         await self._sweep()
-        self._loops = [self._loop.create_task(work) for work in (self._timer_loop(), self._flush_loop(), self._sweep_loop())]
+        self._loops = [self._loop.create_task(work) for work in (self._timers.run(), self._flush_loop(), self._sweep_loop())]
 
     async def stop(self, *, grace_seconds: float = 5.0) -> None:
         """Let calls end for a while; what is still under way is recovered at the next start."""
-        self._is_stopping = True
         self._dispatch.stop()
         for loop_task in self._loops:
             loop_task.cancel()
@@ -158,16 +115,18 @@ class Runner:
         self._accept(firing, dedup_key, _settling(waiting), None)
         return waiting.result(timeout=60)
 
-    async def accept_soon(self, firing: Firing, *, dedup_key: str | None = None) -> Accepted:
-        """The same in the event loop, without blocking it."""
+    async def accept_soon(self, firing: Firing, *, dedup_key: str | None = None, wants_response: bool = False) -> Accepted:
+        """The same in the event loop, without blocking it; who wants the run's response asks for it here, and then for `response`."""
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Accepted] = loop.create_future()
-        self._accept(firing, dedup_key, _settling(waiting), loop)
+        run_id = self._accept(firing, dedup_key, _settling(waiting), loop)
+        if wants_response:
+            self._waiting_response[run_id] = loop.create_future()
         return await waiting
 
     def _accept(
         self, firing: Firing, dedup_key: str | None, settle: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None
-    ) -> None:
+    ) -> str:
         published = self._playbooks.published(firing.playbook_id)
         trigger_name = firing.trigger_name or published.workflow.triggers[0].name
         run_id = new_id("run")
@@ -196,6 +155,7 @@ class Runner:
             settle(accepted, error)
 
         first.append(self._journal.accept(new, published.workflow, self.worker, done, loop))
+        return run_id
 
     def _begin_fresh(self, fresh: _Fresh, *, in_loop: bool) -> None:
         if in_loop:
@@ -231,8 +191,9 @@ class Runner:
         self._waiting_end.setdefault(run_id, []).append(waiting)
         if run_id not in self._turns and run_id not in self._fresh:
             status = await asyncio.to_thread(self._journal.ended_status, run_id)
-            if status is not None and not waiting.done():
-                waiting.set_result(status)
+            if status is not None:
+                self._waiting_end.pop(run_id, None)
+                return status
         return await waiting
 
     async def response(self, run_id: str, timeout_seconds: float) -> Respond | None:
@@ -244,10 +205,6 @@ class Runner:
             return None
         finally:
             self._waiting_response.pop(run_id, None)
-
-    def expect_response(self, run_id: str) -> None:
-        """Called before anything of the run can have happened, so that an early answer is not missed."""
-        self._waiting_response.setdefault(run_id, asyncio.get_running_loop().create_future())
 
     # ---- turns
 
@@ -316,7 +273,9 @@ class Runner:
     # ---- what turns need (see turn.Host)
 
     def draw(self) -> tuple[int, bytes]:
-        return to_micros(self._clock.now()), os.urandom(16)
+        # From a secret of this process: asking the kernel for each of thousands a second costs more than all else in a step.
+        self._drawn += 1
+        return to_micros(self._clock.now()), blake2b(self._drawn.to_bytes(8), key=self._secret, digest_size=16).digest()
 
     def hit(self, point: str) -> None:
         self._fault_points.hit(point)
@@ -347,8 +306,7 @@ class Runner:
         self._dirty.add(turn)
 
     def timer_set(self, due_at: int) -> None:
-        if not self._next_due or due_at < self._next_due:
-            self._timer_changed.set()
+        self._timers.is_set(due_at)
 
     def committed(self, turn: Turn, append: Append) -> None:
         self._fault_points.hit("result.after_commit")
@@ -382,38 +340,10 @@ class Runner:
 
     async def carry_out(self, turn: Turn, call: Call) -> None:
         """Call the connector and feed the answer; its faults are answers too."""
-        gate = self._gates.setdefault(f"{call.connector}/{_connection_key(turn, call)}", asyncio.Semaphore(CALLS_AT_ONCE))
-        status, headers, body, failure, was_probed = 0, {}, None, None, False
-        try:
-            seconds = max((call.deadline_at - to_micros(self._clock.now())) / 1_000_000, 0.001)
-            async with asyncio.timeout(seconds), gate:
-                response, was_probed = await self._call(turn, call)
-            status, headers, body = response.status_code, dict(response.headers), response.body
-            self._fault_points.hit("call.after_send")
-        except CallFailed as error:
-            failure = Failure(error.code, error.message, error.may_retry, is_unknown=error.is_unknown)
-        except TimeoutError:
-            failure = Failure("ActionTimedOut", "the call was not answered before its deadline", is_timeout=True, is_unknown=True)
-        except Exception as error:
-            log.exception("runner.connector_fault", run_id=turn.run.run_id, key=call.key, connector=call.connector)
-            failure = Failure("ConnectorFault", f"{type(error).__name__}: {error}", is_unknown=True)
+        came = await self._caller.carry_out(turn.run, turn.workflow, call)
         turn.calls.pop(call.key, None)
         at, seed = self.draw()
-        turn.feed(Answered(at, seed, call.key, call.attempt, status, headers, body, failure, was_probed))
-
-    async def _call(self, turn: Turn, call: Call) -> tuple[ConnectorResponse, bool]:
-        connector = self._connectors.get(call.connector)
-        action = turn.workflow.action(call.action)
-        if connector is None or action is None or not isinstance(action.deed, Outside):
-            raise CallFailed("UnknownConnector", f"there is no connector called {call.connector} any more")
-        request = request_of(call, action.deed)
-        context = context_of(call, turn.run, self._connections.parameters(call.connector))
-        if call.asks_first and isinstance(connector, Probing):
-            known = await connector.probe(request, context)
-            if known is not None:
-                return known, True
-        self._fault_points.hit("call.before_send")
-        return await connector.call(request, context), False
+        turn.feed(Answered(at, seed, call.key, call.attempt, came.status_code, came.headers, came.body, came.failure, came.was_probed))
 
     # ---- loops
 
@@ -423,35 +353,6 @@ class Runner:
             dirty, self._dirty = self._dirty, set()
             for turn in dirty:
                 turn.flush()
-
-    async def _timer_loop(self) -> None:
-        while True:
-            try:
-                fired = await self._fire()
-            except GuardshipError as error:
-                log.warning("runner.timers_unavailable", reason=str(error))
-                fired = False
-            if not fired:
-                self._timer_changed.clear()
-                try:
-                    await asyncio.wait_for(self._timer_changed.wait(), TIMER_POLL_SECONDS)
-                except TimeoutError:
-                    continue
-
-    async def _fire(self) -> bool:
-        """Fire what is due; True if there was something."""
-        due_at = await asyncio.to_thread(self._journal.next_due)
-        self._next_due = due_at or 0
-        now = to_micros(self._clock.now())
-        if due_at is None or due_at > now:
-            if due_at is not None and due_at - now < TIMER_POLL_SECONDS * 1_000_000:
-                await asyncio.sleep((due_at - now) / 1_000_000)
-                return True
-            return False
-        for run_id in await self._journal.fire_due():
-            self._fault_points.hit("timer.after_fire")
-            self._wake(run_id)
-        return True
 
     async def _sweep_loop(self) -> None:
         while True:
@@ -467,11 +368,6 @@ class Runner:
         for run_id, priority, playbook_id in await asyncio.to_thread(self._journal.waiting_work):
             if run_id not in self._turns:
                 self._dispatch.wake(run_id, priority, playbook_id)
-
-
-def _connection_key(turn: Turn, call: Call) -> str:
-    action = turn.workflow.action(call.action)
-    return (action.deed.connection_key or "") if action is not None and isinstance(action.deed, Outside) else ""
 
 
 def _settling(waiting: "ThreadFuture[Accepted] | asyncio.Future[Accepted]") -> Callable[[Any, Exception | None], None]:

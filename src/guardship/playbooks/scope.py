@@ -38,6 +38,10 @@ class RunScope:
         held = self._state.trigger
         return {**held, "startTime": _shown(held.get("startTime")), "status": "Succeeded"}
 
+    def trigger_outputs(self) -> Value:
+        outputs: Value = self._state.trigger.get("outputs")
+        return outputs
+
     def action(self, name: str | None) -> dict[str, Any]:
         key = self._key if name is None else self._key_of(name)
         record = self._state.records.get(key)

@@ -115,7 +115,8 @@ class RunState:
 
 def name_of(key: str) -> str:
     """The action's name in a key."""
-    return unquote(key.rpartition("/")[2])
+    name = key.rpartition("/")[2]
+    return unquote(name) if "%" in name else name
 
 
 def apply(state: RunState, event: Event) -> RunState:
@@ -247,4 +248,6 @@ def open_waits(state: RunState) -> dict[str, str]:
 
 def commands_open(state: RunState) -> list[str]:
     """Keys of calls with an intent and no result that nothing is waited for: after a crash these go through the recovery policies."""
-    return [key for key, record in state.records.items() if record.intent is not None and record.wait is None and record.status not in ENDED]
+    return [
+        key for key, record in state.records.items() if record.intent is not None and record.wait is None and record.status not in ENDED
+    ]

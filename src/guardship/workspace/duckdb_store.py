@@ -74,7 +74,7 @@ class DuckDbStore:
     ) -> None:
         self.path = path
         self._catalog = catalog
-        self._settings = {
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "threads": str(threads),
             "preserve_insertion_order": "false",
@@ -119,11 +119,10 @@ class DuckDbStore:
     def last_received(self) -> datetime | None:
         """When the newest row of any table was received."""
         parts = [
-            f'SELECT max("{column.physical}") AS m FROM "{table.physical}"'
+            f'SELECT max("{column.physical}") AS m FROM "{table.physical}"'  # noqa: S608  # names of ours
             for table in self._catalog.tables.values()
-            for column in table.columns
-            if column.name == "_TimeReceived"
-        ]  # noqa: S608, E501  # names of ours
+            if (column := table.column("_TimeReceived"))
+        ]
         ((newest,),) = self.query(f"SELECT max(m) FROM ({' UNION ALL '.join(parts)})")  # noqa: S608  # names of ours
         return newest if isinstance(newest, datetime) else None
 

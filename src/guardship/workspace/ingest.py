@@ -89,10 +89,15 @@ class Ingest:
 
     def received_through(self) -> datetime:
         """Every row received up to this moment is committed, and every later row will be received after it."""
-        if self._received is None:
-            with self._starting:
-                self._received = self._received or self._stored_moment()
-        return self._received
+        known = self._received
+        return known if known is not None else self._note_received(self._stored_moment())
+
+    def _note_received(self, moment: datetime) -> datetime:
+        """It only grows, whoever comes first."""
+        with self._starting:
+            newest = moment if self._received is None else max(self._received, moment)
+            self._received = newest
+            return newest
 
     def stop(self) -> None:
         """Write what waits, then end the thread."""
@@ -152,7 +157,7 @@ class Ingest:
             for waiting in taken:
                 waiting.done.set_exception(error)
             return
-        self._received = received
+        self._note_received(received)
         for waiting in taken:
             waiting.done.set_result(None)
         for table, batch in stamped:

@@ -23,7 +23,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def details(secret: str = "s3cret") -> AccountDetails:
-    return AccountDetails("lab", "https://127.0.0.1:24444", "tenant", "subscription", "client", Secret(secret), Path("/ca.pem"), is_lab=True)
+    return AccountDetails(
+        "lab", "https://127.0.0.1:24444", "tenant", "subscription", "client", Secret(secret), Path("/ca.pem"), is_lab=True
+    )
 
 
 def test_an_account_is_kept_with_its_secret_sealed(database: Database) -> None:

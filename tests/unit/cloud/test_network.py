@@ -85,7 +85,9 @@ def test_the_metadata_service_is_cut_by_its_tag_alone() -> None:
     packet = outbound(METADATA_ADDRESS, 80)
     assert judge(None, group(body("all", 100, "Outbound", "Deny")), packet, SPACE).is_allowed
     assert judge(None, group(body("address", 100, "Outbound", "Deny", destinationAddressPrefix=METADATA_ADDRESS)), packet, SPACE).is_allowed
-    assert not judge(None, group(body("tag", 100, "Outbound", "Deny", destinationAddressPrefix="AzurePlatformIMDS")), packet, SPACE).is_allowed
+    assert not judge(
+        None, group(body("tag", 100, "Outbound", "Deny", destinationAddressPrefix="AzurePlatformIMDS")), packet, SPACE
+    ).is_allowed
 
 
 @pytest.mark.parametrize(
@@ -117,17 +119,23 @@ def test_a_port_with_any_protocol_means_tcp_and_udp() -> None:
 
 
 def test_a_tag_of_unknown_addresses_never_matches_and_is_told() -> None:
-    verdict = judge(None, group(body("storage", 100, "Outbound", "Deny", destinationAddressPrefix="Storage.WestEurope")), outbound("198.51.100.7"), SPACE)
+    verdict = judge(
+        None,
+        group(body("storage", 100, "Outbound", "Deny", destinationAddressPrefix="Storage.WestEurope")),
+        outbound("198.51.100.7"),
+        SPACE,
+    )
     assert verdict.is_allowed
     assert verdict.uncertain == ("storage",)
 
 
 @pytest.mark.parametrize(
-    "broken", [{"priority": "x"}, {"direction": "Sideways"}, {"access": "Maybe"}, {"destinationPortRange": "9-1"}, {"destinationPortRange": "70000"}]
+    "broken",
+    [{"priority": "x"}, {"direction": "Sideways"}, {"access": "Maybe"}, {"destinationPortRange": "9-1"}, {"destinationPortRange": "70000"}],
 )
 def test_a_rule_that_cannot_be_read_is_refused_by_name(broken: dict[str, Any]) -> None:
     with pytest.raises(BadRule, match="odd"):
-        rule_of(body("odd", 100, **broken))
+        rule_of({"name": "odd", "properties": {**body("odd", 100)["properties"], **broken}})
 
 
 addresses = st.sampled_from(["10.1.1.10", "10.1.2.4", "198.51.100.7", "203.0.113.66"])
@@ -143,7 +151,13 @@ rule_bodies = st.builds(
 )
 
 
-@given(rows=st.lists(rule_bodies, max_size=6), source=addresses, destination=addresses, direction=st.sampled_from(list(Direction)), port=st.integers(1, 65535))
+@given(
+    rows=st.lists(rule_bodies, max_size=6),
+    source=addresses,
+    destination=addresses,
+    direction=st.sampled_from(list(Direction)),
+    port=st.integers(1, 65535),
+)
 def test_every_packet_has_exactly_one_verdict_and_its_rule_matches(
     rows: list[tuple[str, ...]], source: str, destination: str, direction: Direction, port: int
 ) -> None:

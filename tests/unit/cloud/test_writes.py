@@ -74,7 +74,9 @@ def test_requests_that_hide_writes_are_refused(method: str, path: str) -> None:
         network_write_of(method, path)
 
 
-@pytest.mark.parametrize("path", [f"{N}/x/../networkInterfaces/n", f"{N}%2FnetworkInterfaces/n", f"{N}/network%2549nterfaces/n", f"{N};a/networkInterfaces/n"])
+@pytest.mark.parametrize(
+    "path", [f"{N}/x/../networkInterfaces/n", f"{N}%2FnetworkInterfaces/n", f"{N}/network%2549nterfaces/n", f"{N};a/networkInterfaces/n"]
+)
 def test_a_path_that_reads_in_two_ways_is_refused(path: str) -> None:
     with pytest.raises(StrangePath):
         network_write_of("PUT", path)

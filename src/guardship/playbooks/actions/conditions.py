@@ -146,7 +146,9 @@ def _compared(name: str, compare: Callable[[Value, Value], Value], sides: list[t
     def decide(scope: Scope) -> Verdict:
         values = [evaluate(scope) for _, evaluate in sides]
         holds = compare(values[0], values[1]) is True
-        operands = [{"value": value} if text is None else {"text": text, "value": value} for (text, _), value in zip(sides, values, strict=True)]
+        operands = [
+            {"value": value} if text is None else {"text": text, "value": value} for (text, _), value in zip(sides, values, strict=True)
+        ]
         return Verdict(holds, {"operator": name, "value": holds, "operands": operands})
 
     return decide

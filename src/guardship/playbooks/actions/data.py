@@ -46,7 +46,9 @@ def read_parse_json(inputs: Any, path: Path, reading: Reading) -> Immediate:
         value = _parsed(source)
         wrong = [] if validator is None else [f"{error.message} at {error.json_path}" for error in validator.iter_errors(value)][:20]
         if wrong:
-            return Outcome(inputs_shown, None, Status.FAILED, "SchemaValidationFailed", {"code": "SchemaValidationFailed", "message": "; ".join(wrong)})
+            return Outcome(
+                inputs_shown, None, Status.FAILED, "SchemaValidationFailed", {"code": "SchemaValidationFailed", "message": "; ".join(wrong)}
+            )
         return Outcome(inputs_shown, {"body": value})
 
     return Immediate(perform)

@@ -50,7 +50,9 @@ def read_initialize(inputs: Any, path: Path, reading: Reading) -> Immediate:
         variable = reading.object(entry, place, what="a variable")
         name, kind = str(field_of(variable, "name", "")), str(field_of(variable, "type", "")).lower()
         if kind not in TYPES:
-            reading.problem((*place, "type"), f"the variable {name} has the type {kind}", "InvalidDefinition", hint=f"types are {', '.join(TYPES)}")
+            reading.problem(
+                (*place, "type"), f"the variable {name} has the type {kind}", "InvalidDefinition", hint=f"types are {', '.join(TYPES)}"
+            )
         entries.append((name, kind, reading.tree(field_of(variable, "value"), (*place, "value"))))
 
     def perform(scope: Scope) -> Outcome:
@@ -98,7 +100,9 @@ def _counted(sign: int) -> Callable[[str, Value, Value], Value]:
     def change(name: str, held: Value, value: Value) -> Value:
         before = 0 if held is None else held
         if isinstance(before, bool) or isinstance(value, bool) or not isinstance(before, int | float) or not isinstance(value, int | float):
-            raise EvaluationFailed(f"The variable '{name}' and the amount must be numbers, they are '{type_name(held)}' and '{type_name(value)}'.")
+            raise EvaluationFailed(
+                f"The variable '{name}' and the amount must be numbers, they are '{type_name(held)}' and '{type_name(value)}'."
+            )
         made = before + sign * value
         return whole(made) if isinstance(made, int) else made
 

@@ -89,7 +89,13 @@ def pad_left(value: Value, width: Value, sign: Value = " ") -> Value:
 def try_get(value: Value, *path: Value) -> Value:
     here: Any = value
     for step in path:
-        here = here.get(step) if isinstance(here, dict) else here[step] if isinstance(here, list) and isinstance(step, int) and step < len(here) else None
+        here = (
+            here.get(step)
+            if isinstance(here, dict)
+            else here[step]
+            if isinstance(here, list) and isinstance(step, int) and step < len(here)
+            else None
+        )
     found: Value = here
     return found
 

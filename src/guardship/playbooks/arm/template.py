@@ -67,7 +67,11 @@ def read_template(document: Any, name: str, given: Mapping[str, Any], place: Arm
 
 def _from_properties(name: str, properties: dict[str, Any], path: Path) -> FoundWorkflow:
     parameters = field_of(properties, "parameters")
-    values = {key: field_of(entry, "value") for key, entry in parameters.items() if isinstance(entry, dict)} if isinstance(parameters, dict) else {}
+    values = (
+        {key: field_of(entry, "value") for key, entry in parameters.items() if isinstance(entry, dict)}
+        if isinstance(parameters, dict)
+        else {}
+    )
     return FoundWorkflow(name, (*path, "definition"), field_of(properties, "definition"), values)
 
 
@@ -85,7 +89,9 @@ class _Template:
         self._read_resources(field_of(self._document, "resources"), ("resources",), name)
 
     def _read_resources(self, resources: Any, path: Path, name: str) -> None:
-        listed = list(enumerate(resources)) if isinstance(resources, list) else list(resources.items()) if isinstance(resources, dict) else []
+        listed = (
+            list(enumerate(resources)) if isinstance(resources, list) else list(resources.items()) if isinstance(resources, dict) else []
+        )
         for key, resource in listed:
             if isinstance(resource, dict):
                 self._read_resource(resource, (*path, key), name)
@@ -187,13 +193,22 @@ class _Template:
             case "resourcegroup":
                 return {"id": place.group_path, "name": place.resource_group, "location": place.location, "tags": {}}
             case "subscription":
-                return {"id": place.subscription_path, "subscriptionId": place.subscription_id, "tenantId": place.tenant_id, "displayName": "lab"}
+                return {
+                    "id": place.subscription_path,
+                    "subscriptionId": place.subscription_id,
+                    "tenantId": place.tenant_id,
+                    "displayName": "lab",
+                }
             case "tenant":
                 return {"tenantId": place.tenant_id}
             case "deployment":
                 return {"name": "guardship", "properties": {"templateLink": {"uri": ""}}}
             case "environment":
-                return {"name": "AzureCloud", "resourceManager": "https://management.azure.com/", "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"}}
+                return {
+                    "name": "AzureCloud",
+                    "resourceManager": "https://management.azure.com/",
+                    "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
+                }
             case "newguid":
                 return str(uuid.uuid4())
             case "utcnow":

@@ -16,7 +16,9 @@ def text(function: str, value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and is_content(value):
-        raise EvaluationFailed(f"The values provided to the template language function '{function}' are not valid: it takes to be a string.")
+        raise EvaluationFailed(
+            f"The values provided to the template language function '{function}' are not valid: it takes to be a string."
+        )
     raise wrong(function, "be of type string", value)
 
 

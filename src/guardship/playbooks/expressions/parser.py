@@ -147,7 +147,9 @@ class _Reader:
         match = (_DOTTED if self._is_arm else _NAME).match(self.text, start)
         if match is None:
             hint = "texts stand in single quotes" if sign == '"' else None
-            raise self.error("an expression is missing here" if sign in ("", ")", "}", "]", ",") else f"`{sign}` is not expected here", start, hint=hint)
+            raise self.error(
+                "an expression is missing here" if sign in ("", ")", "}", "]", ",") else f"`{sign}` is not expected here", start, hint=hint
+            )
         self.position = match.end()
         self.skip_space()
         if self.text.startswith("(", self.position):
@@ -157,7 +159,9 @@ class _Reader:
         if word in _WORDS:
             self.position = match.end()
             return Literal(_WORDS[word], start, match.end())
-        raise self.error(f"`{match.group()}` is neither a call nor a value", start, match.end(), hint=f"write '{match.group()}' for the text")
+        raise self.error(
+            f"`{match.group()}` is neither a call nor a value", start, match.end(), hint=f"write '{match.group()}' for the text"
+        )
 
     def _arguments(self) -> tuple[Node, ...]:
         self.skip_space()

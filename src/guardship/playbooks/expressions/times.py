@@ -18,13 +18,16 @@ TICKS_PER_SECOND = 10_000_000
 TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
 YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 EPOCH_TICKS = 621_355_968_000_000_000
+_ROUND_TRIP = "yyyy'-'MM'-'dd'T'HH':'mm':'ss'.'fffffffK"
 
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?", re.IGNORECASE
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,7}))?)?\s*([AaPp][Mm])?")
 _ZONE = re.compile(r"(?:\s*(Z|GMT|UTC|[+-]\d{2}:?\d{2}))$", re.IGNORECASE)
-_TOKEN = re.compile(r"d{1,4}|f{1,7}|F{1,7}|g{1,2}|h{1,2}|H{1,2}|K|m{1,2}|M{1,4}|s{1,2}|t{1,2}|y{1,5}|z{1,3}|'[^']*'|\"[^\"]*\"|\\.|%|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"d{1,4}|f{1,7}|F{1,7}|g{1,2}|h{1,2}|H{1,2}|K|m{1,2}|M{1,4}|s{1,2}|t{1,2}|y{1,5}|z{1,3}|'[^']*'|\"[^\"]*\"|\\.|%|.", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def standard_pattern(form: str, locale: Locale) -> str | None:
         case "y" | "Y":
             return known["Y"]
         case "o" | "O":
-            return "yyyy'-'MM'-'dd'T'HH':'mm':'ss'.'fffffffK"
+            return _ROUND_TRIP
         case "r" | "R":
             return "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'"
         case "s":
@@ -176,6 +179,8 @@ def write_moment(moment: Moment, form: str, locale: Locale) -> str:
         pattern = known
     here = moment.parts()
     fraction = f"{moment.ticks % TICKS_PER_SECOND:07d}"
+    if pattern == _ROUND_TRIP:  # what most ask for
+        return f"{here.isoformat(timespec='seconds')[:19]}.{fraction}{'Z' if moment.is_utc else ''}"
     return "".join(_written(token, here, fraction, moment.is_utc, locale) for token in _TOKEN.findall(pattern))
 
 
@@ -218,9 +223,19 @@ def _written(token: str, here: datetime, fraction: str, is_utc: bool, locale: Lo
             return token
 
 
-_READ = {"y": r"(?P<year>\d{2,4})", "d": r"(?P<day>\d{1,2})", "H": r"(?P<hour>\d{1,2})", "h": r"(?P<half>\d{1,2})", "m": r"(?P<minute>\d{1,2})"}
-_READ |= {"s": r"(?P<second>\d{1,2})", "f": r"(?P<fraction>\d{1,7})", "F": r"(?P<fraction>\d{0,7})", "t": r"(?P<noon>[AaPp][Mm]?)", "K": r"(?P<zone>Z|[+-]\d\d:?\d\d)?"}
-_READ |= {"z": r"(?P<zone>[+-]\d\d:?\d\d)"}
+_READ = {
+    "y": r"(?P<year>\d{2,4})",
+    "d": r"(?P<day>\d{1,2})",
+    "H": r"(?P<hour>\d{1,2})",
+    "h": r"(?P<half>\d{1,2})",
+    "m": r"(?P<minute>\d{1,2})",
+    "s": r"(?P<second>\d{1,2})",
+    "f": r"(?P<fraction>\d{1,7})",
+    "F": r"(?P<fraction>\d{0,7})",
+    "t": r"(?P<noon>[AaPp][Mm]?)",
+    "K": r"(?P<zone>Z|[+-]\d\d:?\d\d)?",
+    "z": r"(?P<zone>[+-]\d\d:?\d\d)",
+}
 
 
 def read_by_pattern(function: str, text: str, form: str, locale: Locale) -> Moment:
@@ -234,7 +249,15 @@ def read_by_pattern(function: str, text: str, form: str, locale: Locale) -> Mome
     if "half" in found:
         hour = int(found["half"]) % 12 + (12 if found.get("noon", "a").lower().startswith("p") else 0)
     try:
-        whole = datetime(int(found.get("year", 1)), month, int(found.get("day", 1)), hour, int(found.get("minute", 0)), int(found.get("second", 0)), tzinfo=UTC)
+        whole = datetime(
+            int(found.get("year", 1)),
+            month,
+            int(found.get("day", 1)),
+            hour,
+            int(found.get("minute", 0)),
+            int(found.get("second", 0)),
+            tzinfo=UTC,
+        )
     except ValueError as error:
         raise EvaluationFailed(f"In the function '{function}', '{text[:100]}' is not a time: {error}.") from error
     return Moment(ticks_of(whole) + int(f"{found.get('fraction', '0'):0<7}") - _zone_ticks(found.get("zone")), "zone" in found)

@@ -6,6 +6,7 @@ message as it is. Whole numbers are 64 bits wide and never wrap round.
 
 import base64
 import binascii
+import math
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -95,24 +96,20 @@ def number_text(value: float | Decimal) -> str:
         return format(value, "f")
     if isinstance(value, int):
         return str(value)
-    if value != value:
+    if math.isnan(value):
         return "NaN"
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "-0" if str(value).startswith("-") else "0"
-    mantissa, _, exponent_text = f"{value:.17e}".partition("e")
-    exponent = int(exponent_text)
-    digits = repr(value)
-    if "e" in digits or not -5 <= exponent < 15:
-        sign, number, scale = Decimal(digits).normalize().as_tuple()
-        figures = "".join(map(str, number))
-        power = len(figures) - 1 + int(scale)
-        if -5 <= power < 15:
-            return format(Decimal(digits), "f").rstrip("0").rstrip(".") if "." in format(Decimal(digits), "f") else format(Decimal(digits), "f")
-        head = figures[0] + ("." + figures[1:] if len(figures) > 1 else "")
-        return f"{'-' if sign else ''}{head}E{'+' if power >= 0 else '-'}{abs(power):02d}"
-    return digits.removesuffix(".0")
+    shortest = Decimal(repr(value)).normalize()
+    sign, number, scale = shortest.as_tuple()
+    figures = "".join(map(str, number))
+    power = len(figures) - 1 + int(scale)
+    if -5 <= power < 15:
+        return format(shortest, "f")
+    head = figures[0] + ("." + figures[1:] if len(figures) > 1 else "")
+    return f"{'-' if sign else ''}{head}E{'+' if power >= 0 else '-'}{abs(power):02d}"
 
 
 def _plain(value: object) -> float:

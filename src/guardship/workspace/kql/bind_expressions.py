@@ -200,7 +200,7 @@ class ExpressionBinder(CallBinder):
                 plan.Logic("or" if node.operator == "has_any" else "and", hits) if hits else plan.Constant(BOOL, node.operator == "has_all")
             )
         if left.type is DYNAMIC:
-            left = self._as_type_of(left, values)
+            left = self._as_type_of(left, values, node)
         for value in values:
             if value.type is not left.type and not {value.type, left.type} <= NUMBERS:
                 raise WrongType(
@@ -210,8 +210,10 @@ class ExpressionBinder(CallBinder):
             raise WrongType(f"{node.operator} works on strings, and this is {left.type}", span=node.left.span)
         return plan.InValues(left, tuple(values), is_negated, is_case_sensitive)
 
-    def _as_type_of(self, left: plan.Expr, values: list[plan.Expr]) -> plan.Expr:
+    def _as_type_of(self, left: plan.Expr, values: list[plan.Expr], node: syntax.InList) -> plan.Expr:
         kind = values[0].type if values else STRING
+        if kind not in (STRING, BOOL) and kind not in NUMBERS:
+            raise WrongType(f"cannot look for dynamic among {kind}", span=node.span, hint=f"use {_HINTS.get(kind, 'a cast')}")
         return plan.Apply(self.strictly(kind), (left,), REAL if kind in NUMBERS else kind)
 
     def _rows(self, items: tuple[syntax.Argument, ...]) -> plan.Relation | None:

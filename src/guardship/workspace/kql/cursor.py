@@ -29,6 +29,9 @@ class Cursor:
         """Whether the next token is one of these marks or words; a string that reads the same is not."""
         return self.token.text in texts and self.token.kind in (TokenKind.NAME, TokenKind.MARK)
 
+    def at_end(self) -> bool:
+        return self.token.kind is TokenKind.END
+
     def at_name(self) -> bool:
         return self.token.kind is TokenKind.NAME
 

@@ -31,7 +31,7 @@ class _Lowering:
         """As an operand; a query in the place of one value gives its first row."""
         return self.select(relation).subquery()
 
-    def source(self, relation: plan.Relation) -> exp.Expression:
+    def source(self, relation: plan.Relation) -> exp.Expr:
         return self.select(relation).subquery("t")
 
     def select(self, relation: plan.Relation) -> exp.Select:

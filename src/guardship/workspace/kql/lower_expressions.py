@@ -134,7 +134,7 @@ class ExpressionLowering:
             return (sql.true() if node.is_negated else sql.false()), False
         wanted = [sql.call("lower", item.tree) if folds else item.tree for item in items]
         subject = sql.call("lower", left.tree) if folds else left.tree
-        found = exp.Paren(this=exp.In(this=subject, expressions=wanted))
+        found: Tree = exp.Paren(this=exp.In(this=subject, expressions=wanted))
         if left.is_nullable or any(item.is_nullable for item in items):
             found = sql.coalesce(found, sql.false())
         return (sql.negated(found) if node.is_negated else found), False

@@ -49,7 +49,7 @@ class _Parser(OperatorParser):
         lets: list[syntax.Let] = []
         parameters: list[syntax.DeclaredParameter] = []
         body: syntax.Pipeline | None = None
-        while self.cursor.token.kind is not TokenKind.END:
+        while not self.cursor.at_end():
             if self.cursor.accept(";"):
                 continue
             if body is not None:
@@ -60,7 +60,7 @@ class _Parser(OperatorParser):
                 parameters.extend(self._declared())
             else:
                 body = self.pipeline()
-            if self.cursor.token.kind is not TokenKind.END:
+            if not self.cursor.at_end():
                 self.cursor.expect(";", "or | and an operator")
         if body is None:
             raise self.cursor.unexpected("a table")

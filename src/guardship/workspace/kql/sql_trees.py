@@ -16,7 +16,7 @@ DUCKDB_TYPES = {
     KqlType.GUID: exp.DataType.Type.UUID,
     KqlType.DYNAMIC: exp.DataType.Type.JSON,
 }
-Tree = exp.Expression
+Tree = exp.Expr
 
 
 def call(name: str, *arguments: Tree) -> Tree:
@@ -125,7 +125,7 @@ def either(*operands: Tree) -> Tree:
 
 
 def _chain(kind: type[exp.Binary], operands: tuple[Tree, ...]) -> Tree:
-    result = operands[0]
+    result: Tree = operands[0]
     for operand in operands[1:]:
         result = kind(this=result, expression=operand)
     return result if len(operands) == 1 else exp.Paren(this=result)

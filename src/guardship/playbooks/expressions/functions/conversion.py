@@ -52,7 +52,9 @@ def to_json(value: Value) -> Value:
     try:
         return orjson.loads(value)  # type: ignore[no-any-return]  # JSON
     except (orjson.JSONDecodeError, RecursionError) as error:
-        raise EvaluationFailed(f"The template language function 'json' parameter is not valid. The provided value cannot be parsed: {error}.") from error
+        raise EvaluationFailed(
+            f"The template language function 'json' parameter is not valid. The provided value cannot be parsed: {error}."
+        ) from error
 
 
 def to_bool(value: Value) -> Value:
@@ -69,7 +71,8 @@ def read_number(figures: str, decimal_point: str, group: str) -> Decimal | None:
     """`1,234.5-` with the locale's signs, or None; a group sign may stand anywhere before the decimal point."""
     body = figures.strip()
     match = re.fullmatch(
-        rf"(?P<sign>[+-]?)\s*(?P<whole>[\d{re.escape(group)}]*)(?:{re.escape(decimal_point)}(?P<part>\d*))?(?P<scale>[eE][+-]?\d+)?(?P<tail>[+-]?)", body
+        rf"(?P<sign>[+-]?)\s*(?P<whole>[\d{re.escape(group)}]*)(?:{re.escape(decimal_point)}(?P<part>\d*))?(?P<scale>[eE][+-]?\d+)?(?P<tail>[+-]?)",
+        body,
     )
     if match is None or (match["sign"] and match["tail"]) or match["whole"].startswith(group):
         return None
@@ -187,7 +190,9 @@ def _decoded(function: str, given: str) -> bytes:
             raise binascii.Error("not base64")
         return base64.b64decode(padded.replace(" ", "+"), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise EvaluationFailed(f"The template language function '{function}' was given a value that is not valid base64: {given[:80]}.") from error
+        raise EvaluationFailed(
+            f"The template language function '{function}' was given a value that is not valid base64: {given[:80]}."
+        ) from error
 
 
 def data_uri(value: Value) -> Value:
@@ -209,7 +214,9 @@ def _data_uri_parts(function: str, value: Value) -> tuple[str, bool, str]:
     pieces = kind.split(";")
     bad = (kind and pieces[0] and not _MIME.fullmatch(pieces[0])) or (len(pieces) > 1 and not all(pieces[1:])) or (kind.startswith(";"))
     if bad or kind == ";":
-        raise EvaluationFailed(f"The template language function '{function}' was given a data URI with the content type '{kind}', which is not valid.")
+        raise EvaluationFailed(
+            f"The template language function '{function}' was given a data URI with the content type '{kind}', which is not valid."
+        )
     return kind or "text/plain", match["base64"] is not None, match["data"]
 
 

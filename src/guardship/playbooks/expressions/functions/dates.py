@@ -22,7 +22,13 @@ from guardship.playbooks.expressions.times import (
 )
 from guardship.playbooks.expressions.values import EvaluationFailed, Value
 
-_UNITS = {"second": TICKS_PER_SECOND, "minute": 60 * TICKS_PER_SECOND, "hour": 3600 * TICKS_PER_SECOND, "day": TICKS_PER_DAY, "week": 7 * TICKS_PER_DAY}
+_UNITS = {
+    "second": TICKS_PER_SECOND,
+    "minute": 60 * TICKS_PER_SECOND,
+    "hour": 3600 * TICKS_PER_SECOND,
+    "day": TICKS_PER_DAY,
+    "week": 7 * TICKS_PER_DAY,
+}
 
 
 def _moment(function: str, value: Value) -> Moment:
@@ -87,7 +93,11 @@ def format_date_time(value: Value, form: Value = None, locale: Value = "en-US") 
 def parse_date_time(value: Value, locale: Value = "en-US", form: Value = None) -> Value:
     known = locale_called(text("parseDateTime", locale))
     given = text("parseDateTime", value)
-    moment = read_moment("parseDateTime", given, known) if form is None else read_by_pattern("parseDateTime", given, text("parseDateTime", form), known)
+    moment = (
+        read_moment("parseDateTime", given, known)
+        if form is None
+        else read_by_pattern("parseDateTime", given, text("parseDateTime", form), known)
+    )
     return write_moment(Moment(moment.ticks, False), "o", known)
 
 
@@ -156,7 +166,9 @@ def _number_written(value: Decimal, form: str, locale: Locale) -> str:
     body = "".join(sign for sign in pattern if sign in "0#.,%")
     whole_part, _, part = body.replace("%", "").partition(".")
     shown = abs(value) * (100 if "%" in body else 1)
-    text_made = _figures(shown, part.count("0") + part.count("#"), part.count("0"), whole_part.replace(",", "").count("0"), "," in whole_part, locale)
+    text_made = _figures(
+        shown, part.count("0") + part.count("#"), part.count("0"), whole_part.replace(",", "").count("0"), "," in whole_part, locale
+    )
     start = min((pattern.find(sign) for sign in "0#" if sign in pattern), default=len(pattern))
     end = max(pattern.rfind(sign) for sign in "0#") + 1
     sign_text = "-" if value < 0 and pattern is sections[0] and any(figure in "123456789" for figure in text_made) else ""

@@ -22,12 +22,11 @@ def trigger(scope: Scope) -> Value:
 
 
 def trigger_outputs(scope: Scope) -> Value:
-    outputs: Value = scope.trigger().get("outputs")
-    return outputs
+    return scope.trigger_outputs()
 
 
 def trigger_body(scope: Scope) -> Value:
-    return _body(trigger_outputs(scope))
+    return _body(scope.trigger_outputs())
 
 
 def _body(outputs: Value) -> Value:

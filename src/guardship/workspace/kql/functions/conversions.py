@@ -146,8 +146,9 @@ def _to_datetime(value: Sql) -> Tree:
         return sql.try_cast_to(value.copy, DATETIME)
     from_iso = sql.call("regexp_full_match", value.copy, sql.text(_ISO_TEXT))
     with_zone = sql.cast_to(sql.try_cast_with_zone(sql.call("trim", value.copy)), DATETIME)
+    has_digits = sql.call("regexp_matches", value.copy, sql.text(r"^\s*(?:\d|[A-Za-z]{3}, *\d)"))  # "infinity" is no time
     forms = sql.call("list_value", *(sql.text(form) for form in _OTHER_FORMS))
-    return sql.case((from_iso, with_zone), default=sql.call("try_strptime", sql.call("trim", value.copy), forms))
+    return sql.case((from_iso, with_zone), (has_digits, sql.call("try_strptime", sql.call("trim", value.copy), forms)))
 
 
 def _to_timespan(value: Sql) -> Tree:

@@ -20,17 +20,17 @@ from guardship.workspace.kql.types import KqlType
 class Sql:
     """A lowered argument: its tree, its type, and its value where it is known now."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     type: KqlType
     is_nullable: bool
     constant: object = None
 
     @property
-    def copy(self) -> exp.Expression:
+    def copy(self) -> exp.Expr:
         return self.tree.copy()
 
 
-Builder = Callable[..., exp.Expression]
+Builder = Callable[..., exp.Expr]
 Fold = Callable[..., object]
 
 

@@ -1,0 +1,192 @@
+"""Incidents: the list, one with its timeline of alerts and our own acts, its graph, and what a person decides about it."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from guardship.api.access import DoorsHere, Reader, Responder, who
+from guardship.api.alerts import AlertOut
+from guardship.api.isolations import IsolationOut, isolation_facts
+from guardship.api.runs import RunOut, runs_of_incident
+from guardship.containment.isolations import Isolation
+from guardship.detection import alerts, incidents, investigation
+from guardship.detection.incidents import Classification, Incident, IncidentStatus
+from guardship.identity import audit
+
+router = APIRouter(tags=["incidents"])
+
+
+class IncidentOut(BaseModel):
+    incident_id: str
+    number: int
+    title: str
+    description: str
+    severity: str
+    status: str
+    owner: str | None
+    classification: str | None
+    classification_reason: str | None
+    classification_comment: str | None
+    tactics: list[str]
+    techniques: list[str]
+    products: list[str]
+    tags: list[str]
+    alert_ids: list[str]
+    first_activity_at: datetime
+    last_activity_at: datetime
+    created_at: datetime
+    modified_at: datetime
+    closed_at: datetime | None
+
+
+class EntryOut(BaseModel):
+    """A line of the timeline; `kind` says whether it is an alert, a change, a comment, or an act of ours (run, containment)."""
+
+    entry_id: str
+    at: datetime
+    kind: str
+    text: str
+    source: str
+    verdict: str
+    details: dict[str, Any] | None
+
+
+class EntityOut(BaseModel):
+    kind: str
+    label: str
+    details: dict[str, Any]
+
+
+class IncidentDetail(IncidentOut):
+    alerts: list[AlertOut]
+    timeline: list[EntryOut]
+    entities: list[EntityOut]
+    runs: list[RunOut]
+    isolations: list[IsolationOut]
+
+
+class NodeOut(BaseModel):
+    node_id: str
+    kind: str
+    label: str
+    details: dict[str, Any]
+    isolation: IsolationOut | None = None
+
+
+class EdgeOut(BaseModel):
+    source_id: str
+    target_id: str
+    kind: str
+
+
+class GraphOut(BaseModel):
+    nodes: list[NodeOut]
+    edges: list[EdgeOut]
+
+
+class IncidentChange(BaseModel):
+    """What is left out stays. Closing needs a classification."""
+
+    status: IncidentStatus | None = None
+    classification: Classification | None = None
+    classification_reason: str | None = None
+    classification_comment: str | None = Field(None, max_length=4000)
+    owner: str | None = None
+    tags: list[str] | None = None
+
+
+class CommentIn(BaseModel):
+    text: str = Field(min_length=1, max_length=10_000)
+
+
+@router.get("/incidents")
+def list_incidents(
+    doors: DoorsHere, caller: Reader, status: IncidentStatus | None = None, limit: int = Query(200, ge=1, le=2000)
+) -> list[IncidentOut]:
+    """Newest first."""
+    with doors.database.reading() as session:
+        return [_out(row) for row in incidents.newest_incidents(session, limit=limit, status=status)]
+
+
+@router.get("/incidents/{incident_id}")
+def get_incident(incident_id: str, doors: DoorsHere, caller: Reader) -> IncidentDetail:
+    with doors.database.reading() as session:
+        row = incidents.get_incident(session, incident_id)
+        graph = investigation.graph(session, incident_id)
+        facts = {name: getattr(row, name) for name in IncidentOut.model_fields}
+        return IncidentDetail(
+            **facts,
+            alerts=[AlertOut.model_validate(each, from_attributes=True) for each in alerts.alerts_of_incident(session, incident_id)],
+            timeline=[EntryOut.model_validate(each, from_attributes=True) for each in incidents.timeline(session, incident_id)],
+            entities=[
+                EntityOut(kind=node.kind, label=node.label, details=dict(node.details))
+                for node in graph.nodes
+                if node.kind not in ("incident", "alert")
+            ],
+            runs=runs_of_incident(doors, incident_id),
+            isolations=[IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id)],
+        )
+
+
+@router.get("/incidents/{incident_id}/graph")
+def get_graph(incident_id: str, doors: DoorsHere, caller: Reader) -> GraphOut:
+    """The incident's alerts, machines, accounts and addresses, and how they hang together."""
+    with doors.database.reading() as session:
+        graph = investigation.graph(session, incident_id)
+        isolated = {each.machine_name.lower(): IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id)}
+    nodes = [
+        NodeOut(
+            node_id=node.node_id,
+            kind=node.kind,
+            label=node.label,
+            details=dict(node.details),
+            isolation=isolated.get(node.label.lower()) if node.kind == "machine" else None,
+        )
+        for node in graph.nodes
+    ]
+    return GraphOut(nodes=nodes, edges=[EdgeOut(source_id=e.source_id, target_id=e.target_id, kind=e.kind) for e in graph.edges])
+
+
+@router.patch("/incidents/{incident_id}")
+def change_incident(incident_id: str, body: IncidentChange, doors: DoorsHere, caller: Responder) -> IncidentOut:
+    at, by, address = doors.clock.now(), who(caller), doors.address
+    with doors.database.transaction() as session:
+        if "owner" in body.model_fields_set:
+            incidents.set_owner(session, incident_id, body.owner, by=by, at=at, address=address)
+        if body.tags is not None:
+            incidents.set_tags(session, incident_id, body.tags, by=by, at=at, address=address)
+        if body.status is not None:
+            incidents.set_status(
+                session,
+                incident_id,
+                body.status,
+                by=by,
+                at=at,
+                address=address,
+                classification=body.classification,
+                reason=body.classification_reason,
+                comment=body.classification_comment,
+            )
+        detail = body.model_dump(exclude_unset=True, mode="json")
+        audit.record(session, who=by, act="incident.changed", subject=incident_id, at=at, detail=detail)
+        row = incidents.get_incident(session, incident_id)
+        return _out(row)
+
+
+@router.post("/incidents/{incident_id}/comments", status_code=201)
+def comment(incident_id: str, body: CommentIn, doors: DoorsHere, caller: Responder) -> EntryOut:
+    with doors.database.transaction() as session:
+        incidents.get_incident(session, incident_id)
+        entry = incidents.note(session, incident_id, "comment", body.text, at=doors.clock.now(), source=who(caller))
+        return EntryOut.model_validate(entry, from_attributes=True)
+
+
+def _isolations(session: Any, incident_id: str) -> list[Isolation]:
+    return list(session.scalars(select(Isolation).where(Isolation.incident_id == incident_id).order_by(Isolation.opened_at)))
+
+
+def _out(row: Incident) -> IncidentOut:
+    return IncidentOut.model_validate(row, from_attributes=True)

@@ -1,0 +1,189 @@
+"""Playbooks: import, check, publish, versions, connections. Publishing arms nothing."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from guardship.api.access import Admin, DoorsHere, Reader, Responder, who
+from guardship.api.doors import Doors
+from guardship.identity import audit
+from guardship.playbooks.library import Playbook
+from guardship.playbooks.triggering import RequestCall
+
+router = APIRouter(tags=["playbooks"])
+
+
+class ProblemOut(BaseModel):
+    path: str
+    line: int
+    column: int
+    code: str
+    message: str
+    hint: str | None
+
+
+class PlaybookOut(BaseModel):
+    playbook_id: str
+    name: str
+    state: str
+    current_version_id: str | None
+    problems: list[ProblemOut]
+    ignored: list[str]
+    created_at: datetime
+    changed_at: datetime
+    changed_by: str
+    starts_from_alerts: bool
+    callback_urls: dict[str, str]
+
+
+class VersionOut(BaseModel):
+    version_id: str
+    number: int
+    published_at: datetime
+    published_by: str
+
+
+class PlaybookDetail(PlaybookOut):
+    source: str
+    definition: dict[str, Any] | None
+    versions: list[VersionOut]
+
+
+class ImportIn(BaseModel):
+    """`document` is an ARM template or a bare definition, as text: comments and a byte order mark are fine."""
+
+    name: str = Field("", max_length=120)
+    document: str = Field(max_length=20_000_000)
+    parameters: dict[str, Any] = {}
+
+
+class DraftOut(BaseModel):
+    playbook_id: str
+    name: str
+    is_publishable: bool
+    problems: list[ProblemOut]
+    ignored: list[str]
+    connectors: list[str]
+
+
+class FireIn(BaseModel):
+    trigger: str | None = None
+    body: Any = None
+
+
+class FiredOut(BaseModel):
+    run_ids: list[str]
+
+
+class OperationOut(BaseModel):
+    name: str
+    method: str
+    path: str
+    recovery: str
+    summary: str
+
+
+class ConnectorOut(BaseModel):
+    name: str
+    title: str
+    has_connection: bool
+    operations: list[OperationOut]
+
+
+class ConnectionIn(BaseModel):
+    parameters: dict[str, Any]
+    display_name: str = ""
+
+
+@router.get("/playbooks")
+def list_playbooks(doors: DoorsHere, caller: Reader) -> list[PlaybookOut]:
+    return [PlaybookOut(**_facts(row, doors)) for row in doors.library.all()]
+
+
+@router.post("/playbooks", status_code=201)
+def import_playbooks(body: ImportIn, doors: DoorsHere, caller: Admin) -> list[DraftOut]:
+    """Keep each playbook of a document as a draft, with what is wrong and where; a text that cannot be read is kept too."""
+    drafts = doors.library.import_definition(body.name, body.document, by=who(caller), parameters=body.parameters)
+    with doors.database.transaction() as session:
+        for draft in drafts:
+            audit.record(session, who=who(caller), act="playbook.imported", subject=draft.name, at=doors.clock.now())
+    return [
+        DraftOut(
+            playbook_id=draft.playbook_id,
+            name=draft.name,
+            is_publishable=draft.is_publishable,
+            problems=[ProblemOut(**problem.as_json()) for problem in draft.problems],
+            ignored=list(draft.ignored),
+            connectors=list(draft.connectors),
+        )
+        for draft in drafts
+    ]
+
+
+@router.get("/playbooks/{playbook_id}")
+def get_playbook(playbook_id: str, doors: DoorsHere, caller: Reader) -> PlaybookDetail:
+    row = doors.library.get(playbook_id)
+    versions = [VersionOut.model_validate(version, from_attributes=True) for version in doors.library.versions(playbook_id)]
+    return PlaybookDetail(**_facts(row, doors), source=row.source, definition=row.definition, versions=versions)
+
+
+@router.post("/playbooks/{playbook_id}/publish")
+def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
+    """Make the draft the version that new runs take. It starts from alerts only where an automation rule that is on says so."""
+    version_id = doors.library.publish(playbook_id, by=who(caller))
+    with doors.database.transaction() as session:
+        detail = {"version_id": version_id}
+        audit.record(session, who=who(caller), act="playbook.published", subject=playbook_id, at=doors.clock.now(), detail=detail)
+    return PlaybookOut(**_facts(doors.library.get(playbook_id), doors))
+
+
+@router.post("/playbooks/{playbook_id}/run", status_code=202)
+async def run_now(playbook_id: str, body: FireIn, doors: DoorsHere, caller: Responder) -> FiredOut:
+    """Start by hand, with this as the trigger's body."""
+    fired = await doors.triggering.fire_manually(playbook_id, body.trigger, RequestCall("POST", {}, {}, body.body), by=who(caller))
+    await asyncio.to_thread(_record_run, doors, who(caller), playbook_id)
+    return FiredOut(run_ids=[accepted.run_id for accepted in fired.accepted])
+
+
+@router.get("/connectors")
+def list_connectors(doors: DoorsHere, caller: Reader) -> list[ConnectorOut]:
+    known = {row.connector for row in doors.connections.all()}
+    return [
+        ConnectorOut(
+            name=connector.name,
+            title=connector.title,
+            has_connection=connector.name.lower() in known,
+            operations=[
+                OperationOut(name=each.name, method=each.method, path=each.path, recovery=each.recovery, summary=each.summary)
+                for each in connector.operations
+            ],
+        )
+        for connector in doors.connectors.all()
+    ]
+
+
+@router.put("/connections/{connector}", status_code=204)
+def put_connection(connector: str, body: ConnectionIn, doors: DoorsHere, caller: Admin) -> None:
+    """Set a connector's parameters; they are kept sealed and never come back."""
+    doors.connections.put(connector, body.parameters, by=who(caller), display_name=body.display_name)
+    with doors.database.transaction() as session:
+        audit.record(session, who=who(caller), act="connection.changed", subject=connector, at=doors.clock.now())
+
+
+def _record_run(doors: Doors, by: str, playbook_id: str) -> None:
+    with doors.database.transaction() as session:
+        audit.record(session, who=by, act="playbook.run", subject=playbook_id, at=doors.clock.now())
+
+
+def _facts(row: Playbook, doors: Doors) -> dict[str, Any]:
+    names = ("playbook_id", "name", "state", "current_version_id", "created_at", "changed_at", "changed_by", "ignored")
+    is_published = row.current_version_id is not None
+    triggers = doors.triggering.request_triggers(row.playbook_id) if is_published else []
+    return {name: getattr(row, name) for name in names} | {
+        "problems": [ProblemOut(**problem) for problem in row.problems],
+        "starts_from_alerts": is_published and doors.triggering.fits_alerts(row.playbook_id),
+        "callback_urls": {name: doors.triggering.callback_url(row.playbook_id, name) for name in triggers},
+    }

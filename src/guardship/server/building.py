@@ -1,0 +1,189 @@
+"""Build everything and hand each thing what it needs: the one place that knows all rooms."""
+
+import hashlib
+import importlib.metadata
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from guardship.api import app as api_app
+from guardship.api.doors import Doors
+from guardship.api.news import News
+from guardship.automation.jobs import JobStore
+from guardship.automation.workers import Jobs, WorkerSettings
+from guardship.clock import Clock
+from guardship.cloud.arm import ArmClient
+from guardship.connectors.azure_automation import AzureAutomation
+from guardship.connectors.containment import ContainmentConnector
+from guardship.connectors.http import ArmDoor, Http, OutboundRules
+from guardship.connectors.mail import Mail, MailServer
+from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
+from guardship.containment.clouds import Clouds
+from guardship.containment.leases import Leases
+from guardship.detection.alerts import AlertContext
+from guardship.detection.analytics import Scheduler
+from guardship.detection.log_rows import LogRows
+from guardship.detection.workspace_address import WorkspaceAddress
+from guardship.identity.sessions import Policy as SignInPolicy
+from guardship.playbooks.automation_rules import AutomationRules
+from guardship.playbooks.connections import Connections
+from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.journal import Journal
+from guardship.playbooks.library import Library
+from guardship.playbooks.payloads import Payloads
+from guardship.playbooks.runner import Runner
+from guardship.playbooks.runs import Runs
+from guardship.playbooks.triggering import Triggering
+from guardship.sandbox.python_runbook import Limits
+from guardship.server.connecting import Connecting, policy_of, release_in
+from guardship.server.machine_names import MachineNames
+from guardship.settings import JobIsolation, Settings
+from guardship.storage.blobs import Blobs
+from guardship.storage.database import Database
+from guardship.storage.layout import Layout
+from guardship.storage.outbox import Outbox
+from guardship.storage.vault import Vault
+from guardship.workspace.catalog import Catalog
+from guardship.workspace.duckdb_store import DuckDbStore
+from guardship.workspace.ingest import Ingest
+from guardship.workspace.ingest_tokens import IngestTokens
+from guardship.workspace.search import Search
+
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1/128", "fc00::/7")
+_ARM_HOST = "management.azure.com"
+_SIGNING_PURPOSE = "request trigger addresses"
+STATIC = Path(api_app.__file__).with_name("static")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All that was built and has a life: started and stopped by `server/living.py`."""
+
+    settings: Settings
+    layout: Layout
+    doors: Doors
+    scheduler: Scheduler
+    connecting: Connecting
+    machine_names: MachineNames
+    http: Http
+    log_rows: LogRows
+    journal: Journal
+    local_token: str
+
+
+def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_demo: Callable[[], bool]) -> House:
+    database, vault, blobs = Database(layout.database), Vault.open(layout.vault_key), Blobs(layout.blobs)
+    news, outbox, clouds = News(clock), Outbox(database, clock), Clouds()
+    catalog = Catalog.load()
+    store = DuckDbStore(layout.logs, catalog, memory_limit=f"{settings.log_memory_mb}MB")
+    ingest = Ingest(store, catalog, clock)
+    search = Search(store, catalog, clock)
+    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=layout.isolations)
+    names = MachineNames(clouds)
+    address = WorkspaceAddress(console_url=url)
+    scheduler = Scheduler(database, search, ingest, clock, AlertContext(address, names.resolve))
+    jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))
+    http = Http({_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}, _outbound(settings))
+    connectors = _connectors(settings, jobs, http, clouds, database, clock)
+    connections = Connections(database, vault, clock)
+    library = Library(database, connectors, clock)
+    fault_points = FaultPoints(settings.fault_points)
+    journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
+    runner = Runner(journal, library, connectors, connections, clock, fault_points)
+    rules = AutomationRules(database, clock)
+    local_token = secrets.token_urlsafe(32)
+    doors = Doors(
+        clock=clock,
+        database=database,
+        vault=vault,
+        blobs=blobs,
+        outbox=outbox,
+        news=news,
+        catalog=catalog,
+        store=store,
+        ingest=ingest,
+        ingest_tokens=IngestTokens(database, catalog, clock),
+        search=search,
+        jobs=jobs,
+        library=library,
+        connectors=connectors,
+        connections=connections,
+        automation_rules=rules,
+        runner=runner,
+        runs=Runs(database, blobs, library),
+        triggering=Triggering(library, runner, rules, clock, base_url=url, signing_key=_signing_key(vault, layout)),
+        clouds=clouds,
+        address=address,
+        leases=Leases(
+            database, clock, policy_of(settings, is_lab=True), lambda account, name, actor: release_in(clouds, account, name, actor)
+        ),
+        sign_in=SignInPolicy(settings.sign_in_tries, timedelta(hours=settings.session_hours)),
+        is_secure=url.startswith("https://"),
+        url=url,
+        local_token_hash=hashlib.sha256(local_token.encode()).hexdigest(),
+        static=STATIC,
+        version=importlib.metadata.version("guardship"),
+        start_demo=start_demo,
+        health=lambda: _health(layout, outbox),
+    )
+    return House(settings, layout, doors, scheduler, connecting, names, http, LogRows(ingest), journal, local_token)
+
+
+def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
+    limits = Limits(wall_seconds=settings.job_seconds, memory_mb=settings.job_memory_mb)
+    return WorkerSettings(
+        folder=layout.jobs,
+        socket=layout.run / "jobs.sock",
+        slots=settings.job_slots,
+        limits=limits,
+        none_allowed=settings.job_isolation is JobIsolation.NONE,
+    )
+
+
+def _connectors(settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, database: Database, clock: Clock) -> ConnectorSet:
+    server = MailServer(
+        settings.smtp_host or "127.0.0.1", settings.smtp_port if settings.smtp_host else settings.lab_mail_port, settings.smtp_from
+    )
+    return ConnectorSet(
+        [
+            AzureAutomation(jobs),
+            ContainmentConnector(clouds, database, clock),
+            SecurityCenterAlert(),
+            SentinelAlert(),
+            http,
+            Mail("office365", server),
+            Mail("smtp", server),
+        ]
+    )
+
+
+def _outbound(settings: Settings) -> OutboundRules:
+    hosts = tuple(host.removeprefix("*") for host in settings.outbound_hosts)
+    return OutboundRules(allowed_hosts=hosts, allowed_networks=PRIVATE_NETWORKS if settings.outbound_private else ())
+
+
+def _first_arm(clouds: Clouds) -> ArmClient | None:
+    found = next(iter(clouds.by_name.values()), None)
+    return found.arm if found else None
+
+
+def _signing_key(vault: Vault, layout: Layout) -> bytes:
+    """Kept sealed beside the vault's key: addresses that were handed out stay valid."""
+    file = layout.vault_key.with_name("signing.key")
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(vault.seal(secrets.token_bytes(32), purpose=_SIGNING_PURPOSE))
+    return vault.unseal(file.read_bytes(), purpose=_SIGNING_PURPOSE)
+
+
+def _health(layout: Layout, outbox: Outbox) -> dict[str, str]:
+    wal = layout.database.with_name(layout.database.name + "-wal")
+    return {
+        "wal_bytes": str(wal.stat().st_size if wal.exists() else 0),
+        "outbox_waiting": str(outbox.waiting_count()),
+        "disk_free_bytes": str(shutil.disk_usage(layout.home).free),
+    }

@@ -1,0 +1,24 @@
+"""Write a migration from what the tables in the code and the newest migration differ by: `new_migration.py "Add a column to …"`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+from alembic import command  # after the path is known
+
+from guardship.migrations.upgrading import HERE, config_for
+
+
+def main() -> None:
+    message = sys.argv[1]
+    count = len(list((HERE / "versions").glob("[0-9]*.py")))
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_for(Path(folder) / "old.db")
+        command.upgrade(config, "head")
+        command.revision(config, message=message, autogenerate=True, rev_id=f"{count + 1:04d}")
+
+
+if __name__ == "__main__":
+    main()
