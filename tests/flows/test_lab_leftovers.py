@@ -52,11 +52,13 @@ def start_commander(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str,
         [sys.executable, str(COMMANDER), *arguments], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
     )
     assert command.stdout
+    told = []
     for line in command.stdout:
+        told.append(line)
         event: dict[str, Any] = json.loads(line)
         if event["event"] == "ready":
-            return command, event
-    raise AssertionError("the lab did not get ready")
+            return command, event | {"told": told}
+    raise AssertionError(f"the lab did not get ready: {told}")
 
 
 @pytest.fixture
@@ -128,3 +130,17 @@ def test_a_lab_runs_from_a_clone_that_only_root_may_enter(tmp_path: Path) -> Non
     assert ready["event"] == "ready"
     assert ready["data_plane"] == "packets"
     assert b'"stopped"' in told
+
+
+@needs_root
+def test_where_the_host_refuses_namespaces_the_lab_says_why_and_plays_simulated(tmp_path: Path) -> None:
+    command, ready = start_commander(str(tmp_path), "65534", "refused")
+    command.kill()
+    command.wait()
+    assert command.stdout
+    command.stdout.close()
+    simulated = json.loads(ready["told"][0])
+    assert simulated["event"] == "simulated"
+    assert "max_user_namespaces = 0" in simulated["why"]
+    assert ready["data_plane"] == "simulated"
+    assert ready["pids"] == {}

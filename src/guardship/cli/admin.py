@@ -19,8 +19,8 @@ from guardship.settings import Settings
 from guardship.storage.database import Database
 from guardship.storage.layout import Layout
 
-app = typer.Typer(help="Ways back in, for whoever owns the data folder.", no_args_is_help=True)
-audit_app = typer.Typer(help="The audit log.", no_args_is_help=True)
+app = typer.Typer(help="Ways back in, for whoever owns the data folder.", no_args_is_help=True, add_completion=False)
+audit_app = typer.Typer(help="The audit log.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("reset")
@@ -59,6 +59,11 @@ def list_users() -> None:
     with _database(Settings()) as database, database.reading() as session:
         for user in session.scalars(select(User).order_by(User.name)):
             typer.echo(f"{user.name}\t{user.role}\t{'disabled' if user.disabled_at else 'active'}")
+
+
+@audit_app.callback()
+def _audit() -> None:
+    """The audit log."""
 
 
 @audit_app.command("verify")

@@ -22,7 +22,7 @@ DATABASE_MEMBER = "guardship.db"
 BLOBS_MEMBER = "blobs"
 LOGS_MEMBER = "logs"
 
-app = typer.Typer(help="Back up and restore.", no_args_is_help=True)
+app = typer.Typer(help="Back up and restore.", no_args_is_help=True, add_completion=False)
 
 
 class BackupError(GuardshipError):

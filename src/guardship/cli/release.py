@@ -70,4 +70,3 @@ def release_offline(settings: Settings, file: Path) -> str:
             raise BadFile(f"the cloud answered {response.status} to {each['resource_id']}: {response.body}")
         arm.wait(response)
     return f"{content['what']}: {len(undo)} resource(s) put back."
-

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from guardship.cloud.azure.network import SecurityRule, Space
 from guardship.cloud.resource_id import ResourceId
+from guardship.cloud.security_rules import SecurityRule, Space
 from guardship.cloud.writes import Actor
 from guardship.errors import Fault, GuardshipError
 

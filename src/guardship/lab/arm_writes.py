@@ -39,8 +39,9 @@ def interface(world: World, target: ResourceId, asked: Body) -> Body:
         raise Refused(400, "InvalidRequestFormat", "A network interface needs at least one ipConfiguration.")
     owned = ("virtualMachine", "macAddress", "resourceGuid", "primary", "provisioningState", "networkSecurityGroup", "ipConfigurations")
     body["properties"] = {**body["properties"], **{name: value for name, value in given.items() if name not in owned}}
-    if applied := (old["properties"].get("dnsSettings") or {}).get("appliedDnsServers"):
-        body["properties"]["dnsSettings"]["appliedDnsServers"] = applied
+    applied = (old["properties"].get("dnsSettings") or {}).get("appliedDnsServers")
+    if applied is not None:
+        body["properties"]["dnsSettings"] = {**(body["properties"].get("dnsSettings") or {}), "appliedDnsServers": applied}
     body["properties"].pop("networkSecurityGroup", None)
     body["properties"]["ipConfigurations"] = _configurations(world, target, old, configurations)
     _refer(world, body["properties"], group)

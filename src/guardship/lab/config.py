@@ -31,6 +31,7 @@ class LabConfig:
     ingest_tokens: Mapping[str, str] = field(default_factory=dict)
     client_id: str = ""
     client_secret: str = ""
+    with_ipv6: bool = True
     is_simulated: bool = False  # asked for, as on a host that refuses namespaces
 
     @staticmethod
@@ -49,6 +50,7 @@ class LabConfig:
                 ingest_tokens={str(name): str(token) for name, token in (ingest.get("tokens") or {}).items()},
                 client_id=str(given.get("client_id", "")),
                 client_secret=str(given.get("client_secret", "")),
+                with_ipv6=bool(given.get("ipv6", True)),
                 is_simulated=bool(given.get("simulated", False)),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

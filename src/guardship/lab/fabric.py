@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from guardship.cloud.azure.network import METADATA_ADDRESS, PLATFORM_ADDRESS
@@ -51,8 +51,18 @@ def fork_machines(hosts: tuple[Host, ...]) -> tuple[Fork, ...]:
         forks.append(Fork(host, pid, ours))
     for fork in forks:
         if fork.connection.recv(len(READY)) != READY:
+            end_machines(tuple(forks))
             raise NamespacesRefused(f"the machine {fork.host.name} did not get a network namespace")
     return tuple(forks)
+
+
+def end_machines(forks: tuple[Fork, ...]) -> None:
+    for fork in forks:
+        fork.connection.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fork.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(fork.pid, 0)
 
 
 class Fabric:
@@ -120,15 +130,7 @@ class Fabric:
     async def stop(self) -> None:
         for task in self._listening:
             task.cancel()
-        for fork in self._forks:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(fork.pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(fork.pid, 0)
-
-    @property
-    def pids(self) -> Mapping[str, int]:
-        return {fork.host.name: fork.pid for fork in self._forks}
+        end_machines(self._forks)
 
     def _prepare(self) -> None:
         for name, value in (

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import h11
 
@@ -144,10 +144,10 @@ async def _read(parser: h11.Connection, reader: asyncio.StreamReader, peer: str)
 
 
 def _request(head: h11.Request, body: bytes, peer: str) -> Request:
-    target = urlsplit(head.target.decode("latin-1"))
+    path, _, query_text = head.target.decode("latin-1").partition("?")  # not urlsplit: `//subscriptions` is a path here, no host
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in head.headers}
-    query = {name.lower(): value for name, value in parse_qsl(target.query, keep_blank_values=True)}
-    return Request(head.method.decode("ascii"), target.path, query, headers, body, headers.get("host", "localhost"), peer)
+    query = {name.lower(): value for name, value in parse_qsl(query_text, keep_blank_values=True)}
+    return Request(head.method.decode("ascii"), path, query, headers, body, headers.get("host", "localhost"), peer)
 
 
 def _written(parser: h11.Connection, reply: Reply) -> bytes:

@@ -25,7 +25,7 @@ from guardship.lab.events import Events
 from guardship.lab.fabric import Fork, fork_machines
 from guardship.lab.own_root import enter_own_root, interpreter, search_path
 from guardship.lab.play import Lab
-from guardship.lab.process import NamespacesRefused, allow_no_new_privileges, become_user_root, die_with
+from guardship.lab.process import NamespacesRefused, allow_no_new_privileges, become_user_root, can_become, die_with
 
 LAB_UID = 60099
 _LINE_LIMIT = 1 << 20
@@ -48,7 +48,7 @@ def open_lab() -> int:
         events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
         return 1
     handover = Handover(line, certificate, arm.fileno(), smtp.fileno(), parent_pid, started_at)
-    if os.getuid() == 0:
+    if os.getuid() == 0 and can_become(LAB_UID):
         _drop_and_execute(handover, events)
     return play(handover)
 
@@ -69,7 +69,7 @@ def play(handover: Handover) -> int:
     events = Events()
     forks: tuple[Fork, ...] | None = None
     refusal = "asked for by the configuration"
-    with_ipv6 = Path("/proc/net/if_inet6").exists()
+    with_ipv6 = config.with_ipv6 and Path("/proc/net/if_inet6").exists()
     if not config.is_simulated:
         try:
             become_user_root()

@@ -20,12 +20,14 @@ from guardship.lab.channel import ChannelClosed, Message
 from guardship.lab.company import ATTACKER_ADDRESSES, ISOLATED_GROUP, NETWORK_PATH, PROTECTED_TAG, TARGET, build_world, hosts, stable_uuid
 from guardship.lab.config import Handover, LabConfig
 from guardship.lab.events import Events
-from guardship.lab.fabric import Fabric, Fork
+from guardship.lab.fabric import Fabric, Fork, end_machines
 from guardship.lab.http_door import HttpDoor
 from guardship.lab.identity import Identity
 from guardship.lab.mailbox import Mailbox
 from guardship.lab.metadata import Metadata
+from guardship.lab.netlink import NetlinkRefused
 from guardship.lab.plane import DataPlane
+from guardship.lab.process import NamespacesRefused
 from guardship.lab.simulation import Simulation
 from guardship.lab.uplink import Uplink
 from guardship.lab.world import MACHINE_TYPE, RESOURCE_GROUP, SUBSCRIPTION_ID, TENANT_ID
@@ -54,13 +56,12 @@ class Lab:
         self._events.start()
         if self._config.ingest_url:
             self._uplink.start()
-        plane = self._plane(forks, refusal)
+        plane = await self._started_plane(forks, refusal)
         arm = Arm(self._world, plane, self._identity, with_ipv6=self._with_ipv6, told=self._written)
         arm_socket, smtp_socket = socket.socket(fileno=self._handover.arm_socket), socket.socket(fileno=self._handover.smtp_socket)
         door = HttpDoor(arm_socket, server_context(self._handover.certificate), arm.answer)
         mailbox = Mailbox(smtp_socket, lambda mail: self._events.tell("mail", mail))
         try:
-            await plane.start(self._world)
             door.open()
             await mailbox.open()
             await plane.start_traffic()
@@ -74,11 +75,21 @@ class Lab:
             self._uplink.stop() if self._config.ingest_url else None
             self._events.tell("stopped", {})
 
-    def _plane(self, forks: tuple[Fork, ...] | None, refusal: str) -> DataPlane:
+    async def _started_plane(self, forks: tuple[Fork, ...] | None, refusal: str) -> DataPlane:
+        """The fabric, or the simulation and the reason for it: a kernel may also lack links or the packet filter."""
         if forks is not None:
-            return Fabric(forks, self._config.mode, Metadata(self._world, self._identity).answer, self._heard)
+            try:
+                fabric = Fabric(forks, self._config.mode, Metadata(self._world, self._identity).answer, self._heard)
+                await fabric.start(self._world)
+            except (NamespacesRefused, NetlinkRefused, ChannelClosed, OSError) as error:
+                end_machines(forks)
+                refusal = str(error)
+            else:
+                return fabric
         self._events.tell("simulated", {"why": refusal})
-        return Simulation(hosts(with_ipv6=self._with_ipv6), self._config.mode, self._heard)
+        simulation = Simulation(hosts(with_ipv6=self._with_ipv6), self._config.mode, self._heard)
+        await simulation.start(self._world)
+        return simulation
 
     def _ready(self, arm_socket: socket.socket, smtp_socket: socket.socket, plane: DataPlane, forks: tuple[Fork, ...] | None) -> Message:
         arm_port = arm_socket.getsockname()[1]
@@ -101,7 +112,7 @@ class Lab:
             "isolated_group": f"{NETWORK_PATH}/networkSecurityGroups/{ISOLATED_GROUP}",
             "machines": [self._machine(body) for body in self._world.of_type(MACHINE_TYPE)],
             "probe_targets": arm_reads.probe_targets(with_ipv6=self._with_ipv6),
-            "pids": {fork.host.name: fork.pid for fork in forks or ()},
+            "pids": {fork.host.name: fork.pid for fork in forks or () if plane.kind == "packets"},
             "pid": os.getpid(),
             "boot_seconds": round(time.monotonic() - self._handover.started_at, 3),
         }

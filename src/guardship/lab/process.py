@@ -70,6 +70,13 @@ def enter_root(new_root: Path) -> None:
     os.chdir("/")
 
 
+def can_become(uid: int) -> bool:
+    """Whether root here may change to this uid and gid: the root of a small user namespace (a rootless container) may not."""
+    maps = [Path(f"/proc/self/{name}").read_text().splitlines() for name in ("uid_map", "gid_map")]
+    is_mapped = all(any(int(first) <= uid < int(first) + int(count) for first, _, count in map(str.split, rows)) for rows in maps)
+    return is_mapped and Path("/proc/self/setgroups").read_text().strip() == "allow"
+
+
 def become_user_root() -> None:
     """A user and a mount namespace of our own, in which this uid counts as root. Single-threaded callers only."""
     uid, gid = os.getuid(), os.getgid()

@@ -32,7 +32,7 @@ class Playbook(Base):
     name: Mapped[str] = mapped_column(String(120), unique=True)
     state: Mapped[str] = mapped_column(String(12))  # draft, published
     source: Mapped[str] = mapped_column(Text)  # the draft, as it was given
-    definition: Mapped[Any] = mapped_column(Json)  # None: the draft cannot be read
+    definition: Mapped[Any] = mapped_column(Json, nullable=True)  # None: the draft cannot be read
     parameters: Mapped[Any] = mapped_column(Json)
     problems: Mapped[Any] = mapped_column(Json)
     ignored: Mapped[Any] = mapped_column(Json)

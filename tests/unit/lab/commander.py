@@ -1,8 +1,10 @@
 """Plays the command in a process of its own: starts a lab, relays what it tells, and waits to be killed.
 
-`commander.py FOLDER [UID]`: with a uid, root first becomes that ordinary user, in a root of its own where the interpreter can be read.
+`commander.py FOLDER [UID [refused]]`: with a uid, root first becomes that ordinary user, in a root of its own where the interpreter can
+be read; `refused` puts it where no further user namespace can be made.
 """
 
+import ctypes
 import json
 import os
 import subprocess
@@ -10,7 +12,9 @@ import sys
 from pathlib import Path
 
 from guardship.lab.own_root import enter_own_root, interpreter, search_path
+from guardship.lab.process import become_user_root
 
+_PR_SET_DUMPABLE = 4
 _LAB = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from guardship.lab.__main__ import main; main()"
 
 
@@ -25,6 +29,10 @@ def main() -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    if sys.argv[3:] == ["refused"]:
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # after a change of uid /proc/self is root's until we say so
+        become_user_root()
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
     lab = subprocess.Popen([program, "-I", "-B", "-c", _LAB, json.dumps(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert lab.stdin
     assert lab.stdout

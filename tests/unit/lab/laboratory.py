@@ -27,15 +27,20 @@ class Laboratory:
             stderr=self._errors,
             cwd=SOURCE,
         )
+        self.clients: list[ArmClient] = []
         self.events: list[Event] = []
         self._changed = threading.Condition()
+        self._is_over = False
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
         self.order(**{"ca_dir": str(folder / "ca"), "mode": mode, "simulated": simulated, **config})
-        self.ready = self.wait_for("ready", seconds=20)
+        try:
+            self.ready = self.wait_for("ready", seconds=20)
+        except AssertionError:
+            self.stop()
+            raise
         self.subscription = f"/subscriptions/{self.ready['subscription_id']}"
         self.network = f"{self.subscription}/resourceGroups/{self.ready['resource_group']}/providers/Microsoft.Network"
-        self.clients: list[ArmClient] = []
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +61,7 @@ class Laboratory:
                 for told in self.events[after:]:
                     if told["event"] == event:
                         return told
-                if self.process.poll() is not None or not self._changed.wait(deadline - time.monotonic()):
+                if self._is_over or not self._changed.wait(deadline - time.monotonic()):
                     raise AssertionError(f"no {event} within {seconds} s: {self.events[-5:]} {self.complaints()}")
 
     def mark(self) -> int:
@@ -118,4 +123,5 @@ class Laboratory:
                 self.events.append(json.loads(line))
                 self._changed.notify_all()
         with self._changed:
+            self._is_over = True
             self._changed.notify_all()

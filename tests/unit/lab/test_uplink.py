@@ -1,49 +1,11 @@
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
+from tests.unit.lab.ingest_door import Ingest
 
 from guardship.lab import uplink as uplink_module
 from guardship.lab.uplink import IngestAddress, Uplink
-
-
-class Ingest:
-    """An ingest API that keeps what it is sent; `status` is what it answers."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.rows: list[tuple[str, Any]] = []
-        self.status = 200
-        outer = self
-
-        class Door(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if outer.status == 200:
-                    outer.rows += [(self.headers["Authorization"], row["n"]) for row in rows]
-                answer = json.dumps({"accepted": len(rows), "rejected": []}).encode()
-                self.send_response(outer.status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                return None
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Door)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return int(self.server.server_address[1])
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -86,7 +48,7 @@ def test_rows_reach_the_ingest_api_soon_with_the_token_of_their_machine(
     uplink.send("unknown", [{"n": 3}])
     assert eventually(lambda: len(ingest.rows) == 2)
     assert time.monotonic() - sent_at < 0.2
-    assert sorted(ingest.rows) == [("Bearer t1", 1), ("Bearer t2", 2)]
+    assert sorted(ingest.numbers()) == [("Bearer t1", 1), ("Bearer t2", 2)]
 
 
 def test_rows_wait_while_the_server_is_away_and_none_is_lost_or_out_of_order(start: Callable[[int], tuple[Uplink, list[str]]]) -> None:
@@ -101,7 +63,7 @@ def test_rows_wait_while_the_server_is_away_and_none_is_lost_or_out_of_order(sta
     assert eventually(lambda: "uplink_waiting" in told)
     second = Ingest(port)
     assert eventually(lambda: len(second.rows) >= 1199)
-    assert [number for _, number in second.rows] == list(range(1, 1200))
+    assert [number for _, number in second.numbers()] == list(range(1, 1200))
     second.stop()
 
 
@@ -112,7 +74,7 @@ def test_rows_that_are_refused_for_good_are_told_and_given_up(ingest: Ingest, st
     assert eventually(lambda: "error" in told)
     ingest.status = 200
     uplink.send("web-1", [{"n": 2}])
-    assert eventually(lambda: ingest.rows == [("Bearer t1", 2)])
+    assert eventually(lambda: ingest.numbers() == [("Bearer t1", 2)])
 
 
 def test_an_unknown_token_is_tried_again(ingest: Ingest, start: Callable[[int], tuple[Uplink, list[str]]]) -> None:
@@ -121,7 +83,7 @@ def test_an_unknown_token_is_tried_again(ingest: Ingest, start: Callable[[int], 
     uplink.send("web-1", [{"n": 1}])
     assert eventually(lambda: "uplink_waiting" in told)
     ingest.status = 200
-    assert eventually(lambda: ingest.rows == [("Bearer t1", 1)])
+    assert eventually(lambda: ingest.numbers() == [("Bearer t1", 1)])
 
 
 def test_beyond_the_cap_the_oldest_rows_go(monkeypatch: pytest.MonkeyPatch) -> None:

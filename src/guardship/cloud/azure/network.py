@@ -7,12 +7,16 @@ A service tag whose addresses we do not know never matches, and the verdict name
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from guardship.cloud.security_rules import Access as Access
+from guardship.cloud.security_rules import Direction as Direction
+from guardship.cloud.security_rules import PortRange as PortRange
+from guardship.cloud.security_rules import SecurityRule as SecurityRule
+from guardship.cloud.security_rules import Space as Space
 from guardship.errors import Fault, GuardshipError
 
 METADATA_ADDRESS = "169.254.169.254"
@@ -28,51 +32,6 @@ _PORT_LIMIT = 65_535
 class BadRule(GuardshipError):
     code = "cloud.bad_rule"
     fault = Fault.BAD_INPUT
-
-
-class Access(StrEnum):
-    ALLOW = "Allow"
-    DENY = "Deny"
-
-
-class Direction(StrEnum):
-    INBOUND = "Inbound"
-    OUTBOUND = "Outbound"
-
-
-@dataclass(frozen=True, slots=True)
-class PortRange:
-    first: int
-    last: int
-
-    def __contains__(self, port: int) -> bool:
-        return self.first <= port <= self.last
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityRule:
-    """One rule; empty port tuples mean every port."""
-
-    name: str
-    priority: int
-    direction: Direction
-    access: Access
-    protocol: str
-    sources: tuple[str, ...]
-    destinations: tuple[str, ...]
-    source_ports: tuple[PortRange, ...] = ()
-    destination_ports: tuple[PortRange, ...] = ()
-    source_groups: tuple[str, ...] = ()
-    destination_groups: tuple[str, ...] = ()
-    is_default: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """What tags and application groups stand for around one interface."""
-
-    prefixes: tuple[str, ...] = ()  # of the virtual network and what it is joined to
-    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # application group id, lower-cased -> addresses
 
 
 @dataclass(frozen=True, slots=True)

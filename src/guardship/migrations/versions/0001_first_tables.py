@@ -492,7 +492,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("definition", schema.Json(), nullable=False),
+        sa.Column("definition", schema.Json(), nullable=True),
         sa.Column("parameters", schema.Json(), nullable=False),
         sa.Column("problems", schema.Json(), nullable=False),
         sa.Column("ignored", schema.Json(), nullable=False),
@@ -531,7 +531,6 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_playbooks_run")),
         sa.UniqueConstraint("number", name=op.f("uq_playbooks_run_number")),
-        sa.UniqueConstraint("playbook_id", "dedup_key", name=op.f("uq_playbooks_run_playbook_id_dedup_key")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("playbooks_run", schema=None) as batch_op:
@@ -556,6 +555,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("wake"),
             postgresql_where=sa.text("wake"),
+        )
+        batch_op.create_index(
+            "uq_playbooks_run_dedup",
+            ["playbook_id", "dedup_key"],
+            unique=True,
+            sqlite_where=sa.text("dedup_key IS NOT NULL"),
+            postgresql_where=sa.text("dedup_key IS NOT NULL"),
         )
 
     op.create_table(
@@ -732,6 +738,9 @@ def downgrade() -> None:
 
     op.drop_table("playbooks_target_lock")
     with op.batch_alter_table("playbooks_run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_playbooks_run_dedup", sqlite_where=sa.text("dedup_key IS NOT NULL"), postgresql_where=sa.text("dedup_key IS NOT NULL")
+        )
         batch_op.drop_index("ix_playbooks_run_wake", sqlite_where=sa.text("wake"), postgresql_where=sa.text("wake"))
         batch_op.drop_index("ix_playbooks_run_recent")
         batch_op.drop_index("ix_playbooks_run_open", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"))

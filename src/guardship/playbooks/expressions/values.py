@@ -106,7 +106,7 @@ def number_text(value: float | Decimal) -> str:
     sign, number, scale = shortest.as_tuple()
     figures = "".join(map(str, number))
     power = len(figures) - 1 + int(scale)
-    if -5 <= power < 15:
+    if -5 < power < 15:
         return format(shortest, "f")
     head = figures[0] + ("." + figures[1:] if len(figures) > 1 else "")
     return f"{'-' if sign else ''}{head}E{'+' if power >= 0 else '-'}{abs(power):02d}"

@@ -17,6 +17,7 @@ from guardship.workspace.kql.types import (
     BOOL,
     DATETIME,
     DYNAMIC,
+    GUID,
     INT,
     LONG,
     NUMBERS,
@@ -88,6 +89,8 @@ class CallBinder(ABC):
                 raise WrongArguments(f"argument {position + 1} of {node.name} must be a constant", span=node.arguments[position].span)
         for position in function.patterns:
             check_pattern(arguments[position], node.arguments[position].span)
+        if function.returns == "bin":
+            _check_bin(node, arguments[0].type, arguments[1].type)
         return plan.Apply(function, arguments, result_type(function.returns, arguments))
 
     def arguments(self, node: syntax.Call, parameters: str) -> tuple[plan.Expr, ...]:
@@ -173,12 +176,19 @@ def result_type(returns: str, arguments: tuple[plan.Expr, ...]) -> KqlType:
             return arguments[-1].type
         case "bin":
             return _bin_type(arguments[0].type, arguments[1].type)
-        case "sum":
+        case "promoted":
             return LONG if arguments[0].type is INT else arguments[0].type
         case "avg":
             return TIMESPAN if arguments[0].type is TIMESPAN else REAL
         case _:
             return KqlType(returns)
+
+
+def _check_bin(node: syntax.Call, value: KqlType, size: KqlType) -> None:
+    if {value, size} <= NUMBERS or (value in (DATETIME, TIMESPAN) and size is TIMESPAN):
+        return
+    hint = "such as bin(TimeGenerated, 1h)" if value is DATETIME else None
+    raise WrongType(f"{node.name} cannot cut {value} by {size}", span=node.span, hint=hint)
 
 
 def _bin_type(value: KqlType, size: KqlType) -> KqlType:
@@ -223,6 +233,11 @@ def _described(parameters: str) -> str:
 def _fit(value: plan.Expr, word: str, span: Span, name: str) -> plan.Expr:
     """The value as the parameter wants it, or an error that says how to get there."""
     if word in ("any", "same"):
+        return value
+    if word in ("ordered", "flat", "orderable"):
+        refused = (DYNAMIC,) if word == "flat" else (DYNAMIC, GUID)
+        if value.type in refused:
+            raise WrongType(f"{name} cannot compare values of {value.type}", span=span, hint="use tostring() or tolong()")
         return value
     if word.startswith("part:"):
         return _checked_part(value, word.removeprefix("part:").split(","), span)
@@ -273,20 +288,20 @@ def _checked_part(value: plan.Expr, known: list[str], span: Span) -> plan.Expr:
 
 def _share_type(values: list[plan.Expr], words: list[str], node: syntax.Call) -> list[plan.Expr]:
     """Arguments marked `same` are brought to their common type."""
-    places = [position for position, word in enumerate(words) if word == "same"]
+    places = [position for position, word in enumerate(words) if word in ("same", "ordered")]
     if len(places) < 2:
         return values
     types = [values[position].type for position in places if not is_null_constant(values[position])] or [values[places[0]].type]
     kind = common(types)
-    if kind is None and DYNAMIC in types:
-        kind = DYNAMIC
+    if kind is None and DYNAMIC in types and node.name != "coalesce":
+        kind = common([each for each in types if each is not DYNAMIC])
     if kind is None:
         shown = " and ".join(dict.fromkeys(types))
         raise WrongType(f"{node.name} cannot mix {shown}", span=node.span, hint="convert them to one type, such as with tostring()")
     for position in places:
         value = values[position]
         if value.type is not kind:
-            values[position] = plan.Apply(STRICT["to_dynamic"], (value,), DYNAMIC) if kind is DYNAMIC else plan.Convert(value, kind)
+            values[position] = plan.Convert(value, kind)
     return values
 
 

@@ -3,9 +3,10 @@
 from guardship.errors import Span
 from guardship.workspace.kql import plan, syntax
 from guardship.workspace.kql.bind_expressions import ExpressionBinder
-from guardship.workspace.kql.bind_projections import keeps_name, visible
+from guardship.workspace.kql.bind_projections import visible
 from guardship.workspace.kql.errors import QueryError, UnknownTable, WrongType
-from guardship.workspace.kql.scope import Environment, Scope, free_name, result_name
+from guardship.workspace.kql.naming import free_name, result_name
+from guardship.workspace.kql.scope import Environment, Scope
 from guardship.workspace.kql.types import DYNAMIC, LONG, NUMBERS, STRING, KqlType
 
 
@@ -51,6 +52,8 @@ def _union_columns(sides: list[tuple[plan.Column, ...]], *, only_shared: bool) -
         keys += [(column.name, column.type) for column in side if (column.name, column.type) not in keys]
     if only_shared:
         keys = [key for key in keys if all(any((column.name, column.type) == key for column in side) for side in sides)]
+    order = list(dict.fromkeys(name for name, _ in keys))
+    keys.sort(key=lambda key: order.index(key[0]))  # columns of one name stand together
     names = [name for name, _ in keys]
     result: dict[tuple[str, KqlType], str] = {}
     taken = {name for name in names if names.count(name) == 1}
@@ -144,7 +147,7 @@ def bind_mv_expand(node: syntax.MvExpand, relation: plan.Relation, environment: 
         bound = binder.bind(item.expression)
         if bound.type is not DYNAMIC:
             raise WrongType(f"mv-expand takes a dynamic, and this is {bound.type}", span=item.span, hint="use parse_json() or split()")
-        name = item.name or result_name(item.expression, keeps_name) or "Column1"
+        name = item.name or result_name(item.expression) or "Column1"
         landed = environment.column(name, DYNAMIC)
         lists.append(plan.Output(landed, bound))
         final: plan.Expr = plan.ColumnRef(landed)

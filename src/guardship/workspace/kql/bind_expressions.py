@@ -8,7 +8,7 @@ from guardship.workspace.kql.bind_calls import CallBinder, check_pattern
 from guardship.workspace.kql.errors import QueryError, Unsupported, WrongType
 from guardship.workspace.kql.fold import folded
 from guardship.workspace.kql.scope import TableLet
-from guardship.workspace.kql.types import BOOL, DATETIME, DYNAMIC, LONG, NUMBERS, ORDERED, REAL, STRING, TIMESPAN, KqlType, widest
+from guardship.workspace.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, NUMBERS, ORDERED, REAL, STRING, TIMESPAN, KqlType, widest
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _HINTS = {
@@ -48,10 +48,9 @@ class ExpressionBinder(CallBinder):
 
     def predicate(self, expression: syntax.Expression) -> plan.Expr:
         bound = self.bind(expression)
-        if bound.type is DYNAMIC:
-            return plan.Convert(bound, BOOL)
         if bound.type is not BOOL:
-            raise WrongType(f"a condition is bool, and this is {bound.type}", span=expression.span)
+            hint = "use tobool()" if bound.type is DYNAMIC else None
+            raise WrongType(f"a condition is bool, and this is {bound.type}", span=expression.span, hint=hint)
         return bound
 
     def _name(self, node: syntax.Name) -> plan.Expr:
@@ -76,7 +75,7 @@ class ExpressionBinder(CallBinder):
         key = self.bind(node.index)
         if key.type is DYNAMIC:
             key = plan.Convert(key, STRING)
-        if key.type not in (STRING, LONG, KqlType.INT):
+        if key.type not in (STRING, LONG, INT):
             raise WrongType(f"an index is a number or a name, and this is {key.type}", span=node.index.span)
         return plan.Member(target, key)
 
@@ -84,7 +83,7 @@ class ExpressionBinder(CallBinder):
         bound = self.bind(operand)
         if bound.type not in NUMBERS and bound.type is not TIMESPAN:
             raise WrongType(f"only a number or a timespan can be negative, and this is {bound.type}", span=operand.span)
-        return plan.Negate(bound, bound.type)
+        return plan.Negate(bound, LONG if bound.type is INT else bound.type)
 
     def _binary(self, node: syntax.Binary) -> plan.Expr:
         if node.operator in ("and", "or"):
@@ -133,7 +132,7 @@ class ExpressionBinder(CallBinder):
             return self._compare_dynamic(operator, left, right, span)
         if left.type is not right.type and not {left.type, right.type} <= NUMBERS:
             raise WrongType(f"cannot compare {left.type} with {right.type}", span=span, hint=f"use {_HINTS.get(left.type, 'a cast')}")
-        if operator not in ("==", "!=") and left.type not in ORDERED and left.type is not STRING:
+        if operator not in ("==", "!=") and left.type not in ORDERED:
             raise WrongType(f"{left.type} has no order", span=span)
         return plan.Compare(operator, left, right)
 
@@ -142,7 +141,8 @@ class ExpressionBinder(CallBinder):
         if left.type is right.type:
             raise Unsupported("comparing two dynamic values", span, "turn both into strings with tostring()")
         other = right.type if left.type is DYNAMIC else left.type
-        if other not in (STRING, BOOL) and other not in NUMBERS:
+        is_equality = operator in ("==", "!=")
+        if other not in NUMBERS and not (is_equality and other in (STRING, BOOL)):
             raise WrongType(f"cannot compare dynamic with {other}", span=span, hint=f"use {_HINTS.get(other, 'a cast')}")
         dynamic = left if left.type is DYNAMIC else right
         kept = plan.Apply(self.strictly(other), (dynamic,), REAL if other in NUMBERS else other)
@@ -160,7 +160,8 @@ class ExpressionBinder(CallBinder):
     @staticmethod
     def _arithmetic_type(operator: str, left: KqlType, right: KqlType) -> KqlType | None:
         if left in NUMBERS and right in NUMBERS:
-            return widest(left, right)
+            wide = widest(left, right)
+            return LONG if wide is INT else wide
         match operator, left, right:
             case ("+" | "-", KqlType.DATETIME, KqlType.TIMESPAN) | ("+", KqlType.TIMESPAN, KqlType.DATETIME):
                 return DATETIME

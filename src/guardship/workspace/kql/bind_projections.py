@@ -2,15 +2,13 @@
 
 import re
 
+from guardship.errors import Span
 from guardship.workspace.kql import plan, syntax
 from guardship.workspace.kql.bind_expressions import ExpressionBinder
-from guardship.workspace.kql.errors import DuplicateColumn, QueryError
-from guardship.workspace.kql.functions.table import FUNCTIONS
-from guardship.workspace.kql.scope import Environment, Scope, free_name, result_name
-
-
-def keeps_name(name: str) -> bool:
-    return name in FUNCTIONS and FUNCTIONS[name].keeps_name
+from guardship.workspace.kql.errors import DuplicateColumn, QueryError, WrongType
+from guardship.workspace.kql.naming import column_number, free_name, result_name
+from guardship.workspace.kql.scope import Environment, Scope
+from guardship.workspace.kql.types import DYNAMIC
 
 
 def visible(columns: tuple[plan.Column, ...]) -> tuple[plan.Column, ...]:
@@ -29,33 +27,22 @@ def bind_project(
     outputs: list[plan.Output] = []
     taken = {item.name for item in items if item.name}
     used: set[str] = set()
-    for number, item in enumerate(_without_star(items, relation)):
+    for number, item in enumerate(items):
         expression = binder.bind(item.expression)
-        if item.name in used:
-            raise DuplicateColumn(str(item.name), item.span)
+        written = item.name or (item.expression.name if isinstance(item.expression, syntax.Name) else None)
+        if written in used:
+            raise DuplicateColumn(str(written), item.span)
         name = item.name or _made_name(item.expression, used | taken, unnamed, number)
         used.add(name)
         outputs.append(plan.Output(environment.column(name, expression.type), expression))
     return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))
 
 
-def _without_star(items: tuple[syntax.Item, ...], relation: plan.Relation) -> list[syntax.Item]:
-    found: list[syntax.Item] = []
-    for item in items:
-        if isinstance(item.expression, syntax.Star):
-            found += [syntax.Item(None, syntax.Name(column.name, item.span), item.span) for column in visible(relation.columns)]
-        else:
-            found.append(item)
-    return found
-
-
 def _made_name(expression: syntax.Expression, taken: set[str], unnamed: str, number: int) -> str:
     if unnamed == "print_":
         return free_name(f"print_{number}", taken)
-    named = result_name(expression, keeps_name)
-    if named:
-        return free_name(named, taken)
-    return next(name for count in range(1, len(taken) + 2) if (name := f"{unnamed}{count}") not in taken)
+    named = result_name(expression)
+    return free_name(named, taken) if named else column_number(taken)
 
 
 def bind_extend(items: tuple[syntax.Item, ...], relation: plan.Relation, environment: Environment) -> plan.Relation:
@@ -118,6 +105,7 @@ def bind_rename(node: syntax.ProjectRename, relation: plan.Relation, environment
 def bind_distinct(node: syntax.Distinct, relation: plan.Relation, environment: Environment) -> plan.Relation:
     if node.items:
         narrowed = bind_project(node.items, relation, environment)
+        refuse_dynamic([(column, item.span) for column, item in zip(narrowed.columns, node.items, strict=True)])
     else:
         columns = visible(relation.columns)
         if not columns:
@@ -126,3 +114,10 @@ def bind_distinct(node: syntax.Distinct, relation: plan.Relation, environment: E
     fresh = [environment.column(column.name, column.type) for column in narrowed.columns]
     keys = tuple(plan.Output(new, plan.ColumnRef(old)) for new, old in zip(fresh, narrowed.columns, strict=True))
     return plan.Aggregated(narrowed, keys, (), tuple(fresh))
+
+
+def refuse_dynamic(keys: list[tuple[plan.Column, Span]]) -> None:
+    """What groups rows has one value; whether two dynamic values are one is not defined."""
+    for column, span in keys:
+        if column.type is DYNAMIC:
+            raise WrongType("rows cannot be grouped by a dynamic", span=span, hint=f"use tostring({column.name})")

@@ -4,12 +4,15 @@ from guardship.errors import Span
 from guardship.workspace.kql import plan, syntax
 from guardship.workspace.kql.bind_calls import result_type
 from guardship.workspace.kql.bind_expressions import ExpressionBinder
-from guardship.workspace.kql.bind_projections import keeps_name, visible
-from guardship.workspace.kql.errors import DuplicateColumn, QueryError, WrongArguments
+from guardship.workspace.kql.bind_projections import refuse_dynamic, visible
+from guardship.workspace.kql.errors import DuplicateColumn, QueryError, WrongArguments, WrongType
 from guardship.workspace.kql.functions.entry import Aggregate
 from guardship.workspace.kql.functions.table import AGGREGATES
-from guardship.workspace.kql.scope import Environment, Scope, free_name, result_name
-from guardship.workspace.kql.types import LONG
+from guardship.workspace.kql.naming import column_number, free_name, result_name
+from guardship.workspace.kql.scope import Environment, Scope
+from guardship.workspace.kql.types import DYNAMIC, GUID, LONG
+
+_UNNAMED = {"arg_max": "max_", "arg_min": "min_", "take_any": "any_", "any": "any_"}
 
 
 def bind_count(name: str | None, relation: plan.Relation, environment: Environment) -> plan.Relation:
@@ -47,9 +50,11 @@ class _Summarizing:
         expression = self._plain.bind(item.expression)
         if item.name in self._used:
             raise DuplicateColumn(str(item.name), item.span)
-        name = item.name or free_name(result_name(item.expression, keeps_name) or "Column1", self._used)
+        name = item.name or free_name(result_name(item.expression) or column_number(self._used), self._used)
         self._used.add(name)
-        return plan.Output(self._environment.column(name, expression.type), expression)
+        column = self._environment.column(name, expression.type)
+        refuse_dynamic([(column, item.span)])
+        return plan.Output(column, expression)
 
     def _item(self, item: syntax.Item, written: set[str]) -> list[plan.Output]:
         expression = item.expression
@@ -66,7 +71,7 @@ class _Summarizing:
             raise QueryError("summarize needs an aggregate here", span=item.span, hint="put what groups the rows after by")
         if item.name in self._used:
             raise DuplicateColumn(str(item.name), item.span)
-        name = item.name or free_name(self._made_name(expression), self._used | written)
+        name = item.name or free_name(result_name(expression) or column_number(self._used | written), self._used | written)
         self._used.add(name)
         return [plan.Output(self._environment.column(name, bound.type), bound)]
 
@@ -119,9 +124,11 @@ class _Summarizing:
                 pairs += self._all_columns({name for name, _ in pairs})
                 continue
             bound = self._plain.bind(argument)
-            made = None if isinstance(argument, syntax.Named | syntax.Pipeline) else result_name(argument, keeps_name)
+            made = result_name(argument)
             name = item.name if position == 0 and item.name and (is_extreme or len(node.arguments) == 1) else None
-            pairs.append((name or (entry.named.format(made) if made else f"{entry.name}_"), bound))
+            if position == 0 and is_extreme and bound.type in (DYNAMIC, GUID):
+                raise WrongType(f"{node.name} cannot compare values of {bound.type}", span=argument.span, hint="use tostring() or tolong()")
+            pairs.append((name or (entry.named.format(made) if made else _UNNAMED[entry.name]), bound))
         if is_extreme and isinstance(node.arguments[0], syntax.Star):
             raise WrongArguments(f"{node.name} needs the column to compare first", span=node.span)
         columns = tuple(self._environment.column(self._claim(name), bound.type) for name, bound in pairs)
@@ -137,16 +144,3 @@ class _Summarizing:
     def _all_columns(self, present: set[str]) -> list[tuple[str, plan.Expr]]:
         skipped = present | self._used
         return [(column.name, plan.ColumnRef(column)) for column in visible(self._relation.columns) if column.name not in skipped]
-
-    def _made_name(self, expression: syntax.Expression) -> str:
-        if not isinstance(expression, syntax.Call):
-            return "Column1"
-        entry = AGGREGATES.get(expression.name)
-        if entry is None:
-            return result_name(expression, keeps_name) or "Column1"
-        parts = []
-        for argument in expression.arguments:
-            literal = argument.value if isinstance(argument, syntax.Literal) else None
-            made = None if isinstance(argument, syntax.Named | syntax.Pipeline) else result_name(argument, keeps_name)
-            parts.append(made or ("" if literal is None else str(literal).replace(".", "_")))
-        return entry.named.format(*parts, *("", ""))

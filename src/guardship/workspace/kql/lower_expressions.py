@@ -20,7 +20,7 @@ from guardship.workspace.kql.functions.numbers import floor_modulo
 from guardship.workspace.kql.functions.times import difference, shifted
 from guardship.workspace.kql.lower_strings import match
 from guardship.workspace.kql.sql_trees import Tree
-from guardship.workspace.kql.types import BOOL, DATETIME, DYNAMIC, GUID, LONG, REAL, STRING, TIMESPAN, WHOLE, KqlType
+from guardship.workspace.kql.types import BOOL, DATETIME, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, WHOLE, KqlType
 
 Subquery = Callable[[plan.Relation], exp.Subquery]
 
@@ -78,7 +78,7 @@ class ExpressionLowering:
                 return self._arithmetic(node)
             case plan.Negate(operand=operand):
                 inner = self.value(operand)
-                return exp.Paren(this=exp.Neg(this=inner.tree)), inner.is_nullable
+                return exp.Paren(this=exp.Neg(this=_as_long(inner))), inner.is_nullable
             case plan.Member():
                 return self._member(node), True
             case plan.ScalarOf(rows=rows, type=kind):
@@ -201,17 +201,23 @@ def _arithmetic_tree(operator: str, left: Sql, right: Sql, kind: KqlType) -> Tre
         return difference(left.tree, right.tree)
     if kind is REAL or REAL in (left.type, right.type):
         return _real_arithmetic(operator, left, right, kind)
+    one, other = _as_long(left), _as_long(right)
     match operator:
         case "+":
-            return sql.add(left.tree, right.tree)
+            return sql.add(one, other)
         case "-":
-            return sql.subtract(left.tree, right.tree)
+            return sql.subtract(one, other)
         case "*":
-            return sql.multiply(left.tree, right.tree)
+            return sql.multiply(one, other)
         case "/":
-            return sql.divide_whole(left.tree, sql.call("nullif", right.tree, sql.small(0)))
+            return sql.divide_whole(one, sql.call("nullif", other, sql.small(0)))
         case _:
-            return floor_modulo(left.tree, right.tree)
+            return floor_modulo(one, other)
+
+
+def _as_long(value: Sql) -> Tree:
+    """An int takes part as long, as its result is one."""
+    return sql.cast_to(value.tree, LONG) if value.type is INT else value.tree
 
 
 def _real_arithmetic(operator: str, left: Sql, right: Sql, kind: KqlType) -> Tree:

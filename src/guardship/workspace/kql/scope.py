@@ -64,27 +64,3 @@ class Scope:
         names = [column.name for column in self.columns]
         names += [name for name, value in self.environment.lets.items() if not isinstance(value, TableLet)]
         return UnknownColumn(name, span, nearest(name, names))
-
-
-def free_name(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or the first of `wanted1`, `wanted2` that nobody has."""
-    if wanted not in taken:
-        return wanted
-    return next(name for number in count(1) if (name := f"{wanted}{number}") not in taken)
-
-
-def result_name(expression: syntax.Expression, keeps_name: Callable[[str], bool]) -> str | None:
-    """The name Kusto gives a column made of this expression; None where it says Column1."""
-    match expression:
-        case syntax.Name(name=name):
-            return name
-        case syntax.Path(target=target, name=name):
-            inner = result_name(target, keeps_name)
-            return f"{inner}_{name}" if inner else name
-        case syntax.Index(target=target, index=syntax.Literal(value=value)) if isinstance(value, str | int):
-            inner = result_name(target, keeps_name)
-            return f"{inner}_{value}" if inner else None
-        case syntax.Call(name=name, arguments=(first, *_)) if keeps_name(name) and not isinstance(first, syntax.Named | syntax.Pipeline):
-            return result_name(first, keeps_name)
-        case _:
-            return None

@@ -111,6 +111,10 @@ def _take_any(*wanted: Sql, where: Tree | None = None) -> Tree:
     return filtered(sql.call("any_value", sql.call("row", *(value.copy for value in wanted))), where)
 
 
+def _any_where(value: Sql, *, where: Tree | None = None) -> Tree:
+    return filtered(sql.call("any_value", value.copy), where)
+
+
 def _present(value: Sql) -> Tree | None:
     return sql.is_not_null(value.copy) if value.is_nullable else None
 
@@ -118,29 +122,30 @@ def _present(value: Sql) -> Tree | None:
 def _with_if(name: str, parameters: str, returns: KqlType | str, build: Callable[..., Tree], named: str) -> tuple[Aggregate, Aggregate]:
     """An aggregate and its *if form, which takes the condition after the first argument."""
     plain = Aggregate(name, parameters, returns, build, f"{named}_{{0}}")
-    if_name = {"make_set": "make_set_if", "make_list": "make_list_if", "take_any": "take_anyif"}.get(name, f"{name}if")
+    if_name = f"{name}if"
     conditional = Aggregate(if_name, parameters, returns, build, f"{if_name}_{{0}}", has_predicate=True, predicate_at=1)
     return plain, conditional
 
 
 AGGREGATES = (
     Aggregate("count", "", LONG, _count, "count_"),
-    Aggregate("countif", "", LONG, _count, "countif_", has_predicate=True, predicate_at=0),
-    *_with_if("sum", "number|timespan", "sum", _sum, "sum"),
+    Aggregate("countif", "", LONG, _count, "countif_{0}", has_predicate=True, predicate_at=0),
+    *_with_if("sum", "number|timespan", "promoted", _sum, "sum"),
     *_with_if("avg", "number|timespan", "avg", _avg, "avg"),
-    *_with_if("min", "any", "first", _extreme("min"), "min"),
-    *_with_if("max", "any", "first", _extreme("max"), "max"),
+    *_with_if("min", "orderable", "first", _extreme("min"), "min"),
+    *_with_if("max", "orderable", "first", _extreme("max"), "max"),
     *_with_if("dcount", "any long?", LONG, _dcount, "dcount"),
-    *_with_if("count_distinct", "any", LONG, _dcount, "count_distinct"),
+    *_with_if("count_distinct", "flat", LONG, _dcount, "count_distinct"),
     *_with_if("stdev", "number", REAL, _deviation("stddev_samp"), "stdev"),
     *_with_if("variance", "number", REAL, _deviation("var_samp"), "variance"),
     Aggregate("make_set", "any long?", DYNAMIC, _make_set, "set_{0}"),
     Aggregate("make_set_if", "any long?", DYNAMIC, _make_set, "set_{0}", has_predicate=True, predicate_at=1),
     Aggregate("make_list", "any long?", DYNAMIC, _make_list, "list_{0}"),
     Aggregate("make_list_if", "any long?", DYNAMIC, _make_list, "list_{0}", has_predicate=True, predicate_at=1),
-    Aggregate("percentile", "any number", "first", _percentile, "percentile_{0}_{1}", constants=(1,)),
+    Aggregate("percentile", "orderable number", "promoted", _percentile, "percentile_{0}_{1}", constants=(1,)),
     Aggregate("arg_max", "any any*", "first", _pick("arg_max"), "{0}", picks_row=True),
     Aggregate("arg_min", "any any*", "first", _pick("arg_min"), "{0}", picks_row=True),
+    Aggregate("take_anyif", "any", "first", _any_where, "{0}", has_predicate=True, predicate_at=1),
     Aggregate("take_any", "any any*", "first", _take_any, "{0}", picks_row=True),
     Aggregate("any", "any any*", "first", _take_any, "any_{0}", picks_row=True),
 )

@@ -196,7 +196,8 @@ def _converter(name: str, kind: KqlType) -> Function:
     def build(value: Sql) -> Tree:
         return convert(value, kind)
 
-    return Function(name, "any", kind, build, may_be_null=kind is not STRING, never_null=kind is STRING, keeps_name=True)
+    parameters = "string|dynamic" if kind is GUID else "any"
+    return Function(name, parameters, kind, build, may_be_null=kind is not STRING, never_null=kind is STRING, named="{0}")
 
 
 FUNCTIONS = (

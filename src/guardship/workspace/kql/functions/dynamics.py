@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from guardship.workspace.kql import sql_trees as sql
-from guardship.workspace.kql.functions.conversions import as_json, json_or_null, to_string
+from guardship.workspace.kql.functions.conversions import as_json, json_or_null
 from guardship.workspace.kql.functions.entry import Function, Sql
 from guardship.workspace.kql.sql_trees import Tree
 from guardship.workspace.kql.types import BOOL, DYNAMIC, LONG, STRING
@@ -13,7 +13,7 @@ def _parse_json(value: Sql) -> Tree:
     """Text that is no JSON becomes a dynamic string; the empty string becomes null."""
     if value.type is DYNAMIC:
         return value.copy
-    source = value.copy if value.type is STRING else to_string(value)
+    source = value.copy
     return sql.case(
         (sql.equal(source, sql.text("")), sql.null(DYNAMIC)),
         (sql.call("json_valid", source.copy()), sql.cast_to(source.copy(), DYNAMIC)),
@@ -120,9 +120,9 @@ def _gettype(value: Sql) -> Tree:
 
 
 FUNCTIONS = (
-    Function("parse_json", "any", DYNAMIC, _parse_json, may_be_null=True, keeps_name=True),
-    Function("todynamic", "any", DYNAMIC, _parse_json, may_be_null=True, keeps_name=True),
-    Function("toobject", "any", DYNAMIC, _parse_json, may_be_null=True, keeps_name=True),
+    Function("parse_json", "string|dynamic", DYNAMIC, _parse_json, may_be_null=True, named="{0}"),
+    Function("todynamic", "string|dynamic", DYNAMIC, _parse_json, may_be_null=True, named="{0}"),
+    Function("toobject", "string|dynamic", DYNAMIC, _parse_json, may_be_null=True, named="{0}"),
     Function("array_length", "dynamic", LONG, _array_length, may_be_null=True),
     Function("pack_array", "any any*", DYNAMIC, _pack_array, never_null=True),
     Function("bag_pack", "pairs", DYNAMIC, _bag_pack, never_null=True),
@@ -138,5 +138,5 @@ FUNCTIONS = (
     Function("set_union", "dynamic dynamic", DYNAMIC, _of_sets(lambda a, b: sql.call("list_concat", a, b)), may_be_null=True),
     Function("set_intersect", "dynamic dynamic", DYNAMIC, _of_sets(lambda a, b: sql.call("list_intersect", a, b)), may_be_null=True),
     Function("strcat_array", "dynamic string", STRING, _strcat_array, may_be_null=True),
-    Function("gettype", "any", STRING, _gettype, never_null=True),
+    Function("gettype", "any", STRING, _gettype, never_null=True, named="type_{0}"),
 )

@@ -44,7 +44,7 @@ class Function:
     never_null: bool = False  # even when an argument is
     constants: tuple[int, ...] = ()  # arguments that must be known before the query runs
     keeps_null: bool = False  # a string result that is null stays so: only between the binder and a comparison
-    keeps_name: bool = False  # `bin(T, 1h)` is called T, where `tolower(x)` is called Column1
+    named: str = ""  # the name of a column made by it, `{0}` being that of the first argument; empty: Column1
     patterns: tuple[int, ...] = ()  # arguments that are regular expressions
 
 

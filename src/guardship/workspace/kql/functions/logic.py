@@ -39,7 +39,7 @@ def _extreme(name: str) -> Function:
     def build(*values: Sql) -> Tree:
         return sql.call({"max_of": "greatest", "min_of": "least"}[name], *(value.copy for value in values))
 
-    return Function(name, "same same*", "same", build)
+    return Function(name, "ordered ordered*", "same", build)
 
 
 FUNCTIONS = (

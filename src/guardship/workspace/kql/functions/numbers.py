@@ -3,7 +3,7 @@
 from guardship.workspace.kql import sql_trees as sql
 from guardship.workspace.kql.functions.entry import Function, Sql
 from guardship.workspace.kql.sql_trees import Tree
-from guardship.workspace.kql.types import BOOL, DATETIME, REAL, WHOLE, KqlType
+from guardship.workspace.kql.types import BOOL, DATETIME, REAL, KqlType
 
 _TICKS = {"day": 864_000_000_000, "hour": 36_000_000_000, "minute": 600_000_000, "second": 10_000_000}
 _YEAR_ONE = 62_135_596_800_000_000  # microseconds from 0001-01-01, where Kusto's bins begin, to 1970
@@ -56,7 +56,7 @@ def _log(name: str) -> Function:
             (sql.is_not_null(value.copy), sql.cast_to(sql.text("nan"), REAL)),
         )
 
-    return Function(name, "real", REAL, build)
+    return Function(name, "real", REAL, build, named="{0}")
 
 
 def _sqrt(value: Sql) -> Tree:
@@ -64,15 +64,11 @@ def _sqrt(value: Sql) -> Tree:
     return sql.case((sql.less(value.copy, zero), sql.cast_to(sql.text("nan"), REAL)), default=sql.call("sqrt", value.copy))
 
 
-def _one(name: str, parameters: str, returns: str, duckdb: str | None = None) -> Function:
+def _one(name: str, parameters: str, returns: str, *, named: str = "") -> Function:
     def build(*values: Sql) -> Tree:
-        return sql.call(duckdb or name, *(value.copy for value in values))
+        return sql.call(name, *(value.copy for value in values))
 
-    return Function(name, parameters, returns, build)
-
-
-def _sign(value: Sql) -> Tree:
-    return sql.cast_to(sql.call("sign", value.copy), value.type if value.type in WHOLE else REAL)
+    return Function(name, parameters, returns, build, named=named)
 
 
 def _tohex(value: Sql) -> Tree:
@@ -80,30 +76,30 @@ def _tohex(value: Sql) -> Tree:
 
 
 FUNCTIONS = (
-    Function("bin", "any any", "bin", _bin, may_be_null=True, keeps_name=True),
-    Function("floor", "any any", "bin", _bin, may_be_null=True, keeps_name=True),
-    _one("abs", "number", "first"),
-    Function("ceiling", "real", REAL, lambda value: sql.call("ceil", value.copy)),
-    Function("round", "real long?", REAL, _round),
-    Function("sqrt", "real", REAL, _sqrt),
-    _one("pow", "real real", REAL),
-    _one("exp", "real", REAL),
-    Function("exp2", "real", REAL, lambda value: sql.call("pow", sql.cast_to(sql.small(2), REAL), value.copy)),
-    Function("exp10", "real", REAL, lambda value: sql.call("pow", sql.cast_to(sql.small(10), REAL), value.copy)),
+    Function("bin", "any any", "bin", _bin, may_be_null=True, named="{0}"),
+    Function("floor", "any any", "bin", _bin, may_be_null=True, named="{0}"),
+    _one("abs", "number|timespan", "promoted", named="{0}"),
+    Function("ceiling", "real", REAL, lambda value: sql.call("ceil", value.copy), named="{0}"),
+    Function("round", "real long?", REAL, _round, named="{0}"),
+    Function("sqrt", "real", REAL, _sqrt, named="{0}"),
+    _one("pow", "real real", REAL, named="{0}"),
+    _one("exp", "real", REAL, named="{0}"),
+    Function("exp2", "real", REAL, lambda value: sql.call("pow", sql.cast_to(sql.small(2), REAL), value.copy), named="{0}"),
+    Function("exp10", "real", REAL, lambda value: sql.call("pow", sql.cast_to(sql.small(10), REAL), value.copy), named="{0}"),
     _log("log"),
     _log("log2"),
     _log("log10"),
-    Function("sign", "number", "first", _sign),
+    Function("sign", "real", REAL, lambda value: sql.cast_to(sql.call("sign", value.copy), REAL)),
     Function("pi", "", REAL, lambda: sql.call("pi")),
-    _one("sin", "real", REAL),
-    _one("cos", "real", REAL),
-    _one("tan", "real", REAL),
-    _one("atan", "real", REAL),
-    _one("atan2", "real real", REAL),
+    _one("sin", "real", REAL, named="{0}"),
+    _one("cos", "real", REAL, named="{0}"),
+    _one("tan", "real", REAL, named="{0}"),
+    _one("atan", "real", REAL, named="{0}"),
+    _one("atan2", "real real", REAL, named="{0}"),
     _one("radians", "real", REAL),
     _one("degrees", "real", REAL),
     _one("isnan", "real", BOOL),
     _one("isinf", "real", BOOL),
     _one("isfinite", "real", BOOL),
-    Function("tohex", "long", "string", _tohex, may_be_null=True),
+    Function("tohex", "long", "string", _tohex, may_be_null=True, named="{0}"),
 )

@@ -67,7 +67,7 @@ def _datetime_diff(part: Sql, left: Sql, right: Sql) -> Tree:
 
 
 def _datetime_part(part: Sql, moment: Sql) -> Tree:
-    return sql.cast_to(sql.call("date_part", sql.text(_DUCKDB_PARTS[str(part.constant).lower()]), moment.copy), LONG)
+    return sql.cast_to(sql.call("date_part", sql.text(_DUCKDB_PARTS[str(part.constant).lower()]), moment.copy), INT)
 
 
 _DUCKDB_PARTS = {
@@ -117,13 +117,13 @@ def is_known_form(form: str) -> bool:
 
 
 FUNCTIONS = (
-    Function("startofday", "datetime long?", DATETIME, _start_of("day")),
+    Function("startofday", "datetime long?", DATETIME, _start_of("day"), named="{0}"),
     Function("startofmonth", "datetime long?", DATETIME, _start_of("month")),
     Function("startofyear", "datetime long?", DATETIME, _start_of("year")),
     Function("startofweek", "datetime long?", DATETIME, _start_of_week),
     Function("datetime_add", f"part:{','.join(_PARTS)} long datetime", DATETIME, _datetime_add, constants=(0,)),
     Function("datetime_diff", f"part:{','.join(_PARTS)} datetime datetime", LONG, _datetime_diff, constants=(0,)),
-    Function("datetime_part", f"part:{','.join(_DUCKDB_PARTS)} datetime", LONG, _datetime_part, constants=(0,)),
+    Function("datetime_part", f"part:{','.join(_DUCKDB_PARTS)} datetime", INT, _datetime_part, constants=(0,)),
     Function("dayofweek", "datetime", TIMESPAN, _day_of_week),
     Function("dayofmonth", "datetime", INT, _part("day")),
     Function("dayofyear", "datetime", INT, _part("doy")),
@@ -134,5 +134,5 @@ FUNCTIONS = (
     Function("unixtime_seconds_todatetime", "long", DATETIME, _from_unix(1_000_000)),
     Function("unixtime_milliseconds_todatetime", "long", DATETIME, _from_unix(1_000)),
     Function("unixtime_microseconds_todatetime", "long", DATETIME, _from_unix(1)),
-    Function("format_datetime", "datetime form", STRING, _format_datetime, constants=(1,)),
+    Function("format_datetime", "datetime form", STRING, _format_datetime, constants=(1,), named="{0}"),
 )

@@ -1,0 +1,188 @@
+"""A whole playbook engine in a temporary folder, with connectors that keep what was done to them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from guardship.clock import Clock, SystemClock
+from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
+from guardship.playbooks.automation_rules import AutomationRules
+from guardship.playbooks.connections import Connections
+from guardship.playbooks.connector import (
+    CallContext,
+    CallFailed,
+    Connector,
+    ConnectorRequest,
+    ConnectorResponse,
+    ConnectorSet,
+    Operation,
+    Recovery,
+    TriggerOffer,
+)
+from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.firing import Firing
+from guardship.playbooks.journal import Journal
+from guardship.playbooks.library import Draft, Library
+from guardship.playbooks.payloads import Payloads
+from guardship.playbooks.runner import Runner
+from guardship.playbooks.runs import Runs
+from guardship.storage.blobs import Blobs
+from guardship.storage.database import Database
+from guardship.storage.vault import Vault
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "playbooks" / "isolate-on-high-alert.json"
+CONNECTIONS = {"$connections": {"type": "Object", "defaultValue": {}}}
+REQUEST_TRIGGER = {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": {}}}}
+
+
+@dataclass
+class World:
+    """What connectors have done to the outside, by idempotency key, in a file that outlives the process."""
+
+    path: Path
+
+    def did(self, name: str, key: str, what: Mapping[str, Any]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({"name": name, "key": key, **what}) + "\n")
+            file.flush()
+
+    def deeds(self, name: str | None = None) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        found = [json.loads(line) for line in self.path.read_text().splitlines()]
+        return [one for one in found if name in (None, one["name"])]
+
+
+@dataclass
+class Desk:
+    """A connector with one operation of each recovery, which answers as the playbook's body asks it to."""
+
+    world: World
+    name: str = "desk"
+    title: str = "Desk"
+    operations: tuple[Operation, ...] = (
+        Operation("look", "GET", "/things/{thing}", Recovery.RETRY, has_effect=False),
+        Operation("put", "PUT", "/things/{thing}", Recovery.PROBE),
+        Operation("again", "POST", "/repeatable", Recovery.RETRY),
+        Operation("send", "POST", "/letters", Recovery.ASK),
+    )
+    triggers: tuple[TriggerOffer, ...] = ()
+    seen: list[ConnectorRequest] = field(default_factory=list)
+    fail_first: dict[str, int] = field(default_factory=dict)
+
+    async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
+        self.seen.append(request)
+        body = request.body if isinstance(request.body, dict) else {}
+        if request.operation != "look":
+            self.world.did(request.operation, context.idempotency_key, {"run": context.run_id, "attempt": context.attempt, "body": body})
+        left = self.fail_first.get(context.action_key, 0)
+        if left:
+            self.fail_first[context.action_key] = left - 1
+            return ConnectorResponse(503, {}, {"error": {"message": "busy"}})
+        if "seconds" in body:
+            await asyncio.sleep(float(body["seconds"]))
+        if "raise" in body:
+            raise CallFailed("Broken", str(body["raise"]), is_unknown=bool(body.get("unknown")))
+        return ConnectorResponse(
+            int(body.get("status", 200)), {"Content-Type": "application/json"}, {"thing": request.segments.get("thing"), "said": body}
+        )
+
+    async def probe(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse | None:
+        known = any(deed["key"] == context.idempotency_key for deed in self.world.deeds(request.operation))
+        return ConnectorResponse(200, {}, {"thing": request.segments.get("thing"), "probed": True}) if known else None
+
+
+@dataclass
+class Room:
+    database: Database
+    library: Library
+    runner: Runner
+    runs: Runs
+    rules: AutomationRules
+    journal: Journal
+    desk: Desk
+    world: World
+    vault: Vault
+
+    def draft(self, actions: Mapping[str, Any], name: str = "probe", **more: Any) -> Draft:
+        return self.library.import_definition(name, definition(actions, **more), by="ada")[0]
+
+    def publish(self, actions: Mapping[str, Any], name: str = "probe", **more: Any) -> str:
+        draft = self.draft(actions, name, **more)
+        self.library.publish(draft.playbook_id, by="ada")
+        return draft.playbook_id
+
+    async def run(self, actions: Mapping[str, Any], body: Any = None, **more: Any) -> dict[str, Any]:
+        """Publish, run to the end, and give the run's view."""
+        playbook_id = self.publish(actions, **more)
+        accepted = await self.runner.accept_soon(Firing(playbook_id, None, body))
+        async with asyncio.timeout(30):
+            await self.runner.wait_ended(accepted.run_id)
+        return self.runs.view(accepted.run_id)
+
+
+def definition(actions: Mapping[str, Any], **more: Any) -> bytes:
+    return json.dumps({"parameters": CONNECTIONS, "triggers": REQUEST_TRIGGER, "actions": actions, **more}).encode()
+
+
+def call(method: str, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
+    """An ApiConnection action on the desk."""
+    inputs: dict[str, Any] = {
+        "host": {"connection": {"name": "@parameters('$connections')['desk']['connectionId']"}},
+        "method": method,
+        "path": path,
+    }
+    if body is not None:
+        inputs["body"] = body
+    inputs.update(more.pop("inputs", {}))
+    return {"type": "ApiConnection", "inputs": inputs, **more}
+
+
+def after(*names: str, on: tuple[str, ...] = ("Succeeded",)) -> dict[str, list[str]]:
+    return {name: list(on) for name in names}
+
+
+def compose(value: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "Compose", "inputs": value, **more}
+
+
+def build(home: Path, *, fault_points: str = "", clock: Clock | None = None, connectors: tuple[Connector, ...] = ()) -> Room:
+    home.mkdir(parents=True, exist_ok=True)
+    time, points = clock or SystemClock(), FaultPoints(fault_points)
+    database = Database(home / "guardship.db")
+    database.create_tables()
+    vault, blobs = Vault.open(home / "vault.key"), Blobs(home / "blobs")
+    world = World(home / "world.jsonl")
+    desk = Desk(world)
+    known = ConnectorSet([desk, SecurityCenterAlert(), SentinelAlert(), *connectors])
+    library = Library(database, known, time)
+    journal = Journal(database, blobs, Payloads(vault), time, points)
+    runner = Runner(journal, library, known, Connections(database, vault, time), time, points)
+    return Room(database, library, runner, Runs(database, blobs, library), AutomationRules(database, time), journal, desk, world, vault)
+
+
+@asynccontextmanager
+async def engine_room(home: Path, **more: Any) -> AsyncIterator[Room]:
+    room = build(home, **more)
+    await room.runner.start()
+    try:
+        yield room
+    finally:
+        await room.runner.stop(grace_seconds=0.2)
+        room.database.close()
+
+
+def statuses(view: dict[str, Any]) -> dict[str, str]:
+    """Every action of a run's view by its key."""
+    found: dict[str, str] = {}
+    waiting = list(view["actions"])
+    while waiting:
+        action = waiting.pop()
+        found[action["key"]] = action["status"]
+        for branch in action.get("branches", ()):
+            waiting.extend(branch["actions"])
+    return found
