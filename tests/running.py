@@ -69,6 +69,10 @@ class RunningServer:
         self.process.wait()
         self._close()
 
+    def change(self, **settings: str) -> None:
+        """Settings of the next start."""
+        self._settings |= settings
+
     def tell(self, **message: Any) -> None:
         assert self.process.stdin
         self.process.stdin.write(json.dumps(message).encode() + b"\n")

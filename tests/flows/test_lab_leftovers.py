@@ -144,3 +144,16 @@ def test_where_the_host_refuses_namespaces_the_lab_says_why_and_plays_simulated(
     assert "max_user_namespaces = 0" in simulated["why"]
     assert ready["data_plane"] == "simulated"
     assert ready["pids"] == {}
+
+
+@needs_root
+def test_a_root_that_may_not_mount_drops_its_uid_and_plays_simulated(tmp_path: Path) -> None:
+    command, ready = start_commander(str(tmp_path), "weak")
+    status = Path(f"/proc/{ready['pid']}/status").read_text()
+    command.kill()
+    command.wait()
+    assert command.stdout
+    command.stdout.close()
+    assert "\nUid:\t60099\t60099\t60099\t60099\n" in status
+    assert ready["data_plane"] == "simulated"
+    assert "may not make a root of its own" in json.loads(ready["told"][0])["why"]

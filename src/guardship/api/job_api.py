@@ -1,7 +1,8 @@
 """The jobs' own door: HTTP over one unix socket, one token a job. Assets, streams, and ARM with the token of a connection asset.
 
 The token names the job; what it asks of ARM leaves through the gate with the job as actor, to the hosts of its connection only, and
-is audited. Nothing here tells a job a secret of a connection.
+is audited. Nothing here tells a job a secret of a connection. A write that is held for a person fails the job with the approval's
+name, so that no slot is blocked; once it is approved, containment carries the write out by itself.
 """
 
 import asyncio
@@ -21,13 +22,9 @@ from guardship.automation.jobs import StreamKind
 from guardship.automation.workers import RunningJob
 from guardship.cloud.arm import Actor, ActorKind, ArmResponse
 from guardship.containment.clouds import CloudAccess
-from guardship.containment.ledger import WriteHeld
 from guardship.errors import Fault, GuardshipError
-from guardship.identity import approvals, audit
-from guardship.identity.approvals import Answer
+from guardship.identity import audit
 
-_HOLD_SECONDS = 300.0
-_LOOK_SECONDS = 0.5
 _KINDS = {f"{kind}s": kind for kind in AssetKind}
 _LONG_RUNNING = {200, 201, 202}
 
@@ -114,19 +111,8 @@ async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> JSON
     body = await request.json() if await request.body() else None
     incident_of: IncidentOf = request.app.state.incident_of
     actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_of(job.run_id))
-    response = await _call(doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
+    response = await asyncio.to_thread(_send, doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
     return JSONResponse(response.body, status_code=response.status)
-
-
-async def _call(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any, etag: str | None, actor: Actor) -> ArmResponse:
-    """Send; a write that is held for a person waits for the answer, as far as the job's patience goes."""
-    deadline = doors.clock.monotonic() + _HOLD_SECONDS
-    while True:
-        try:
-            return await asyncio.to_thread(_send, doors, cloud, method, target, body, etag, actor)
-        except WriteHeld as held:
-            if not await _approved(doors, held.approval_id, deadline):
-                raise
 
 
 def _send(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any, etag: str | None, actor: Actor) -> ArmResponse:
@@ -138,18 +124,6 @@ def _send(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any,
     if method in ("PUT", "PATCH", "DELETE") and response.status in _LONG_RUNNING:
         return ArmResponse(status=200, headers=response.headers, body=cloud.arm.wait(response))
     return response
-
-
-async def _approved(doors: Doors, approval_id: str, deadline: float) -> bool:
-    while doors.clock.monotonic() < deadline:
-        with doors.database.reading() as session:
-            approval = approvals.get(session, approval_id)
-        if approval.answer == Answer.APPROVED:
-            return True
-        if approval.answer != Answer.WAITING or approval.expires_at <= doors.clock.now():
-            return False
-        await asyncio.sleep(_LOOK_SECONDS)
-    return False
 
 
 def _cloud_of(doors: Doors, connection: str) -> CloudAccess:

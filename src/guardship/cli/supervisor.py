@@ -80,7 +80,7 @@ class Supervisor:
 
     def stop(self) -> None:
         self._is_stopping = True
-        for child in (self._lab, self._server):
+        for child in (self._server, self._lab):
             if child is not None:
                 child.stop(grace_seconds=STOP_SECONDS)
 

@@ -19,11 +19,14 @@ WINDOW_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 1.3
 DEAD_AFTER_MILLISECONDS = 20_000
 _INFO_BYTES = 192
+_ESTABLISHED, _OVER = 1, {6, 7}  # over: TIME_WAIT, CLOSE
+_PEER_ENDED = {8, 9, 11}  # CLOSE_WAIT, LAST_ACK, CLOSING: the peer's FIN counts as a byte received
 _UNACKED, _ACKED, _RECEIVED, _SEGMENTS_IN = 24, 120, 128, 140
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
+    state: int
     unacked: int
     acked: int
     received: int
@@ -44,10 +47,13 @@ class Flow:
             info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES).ljust(_INFO_BYTES, b"\0")
         except (OSError, ValueError):
             return None
+        if info[0] in _OVER:  # a reset counts as a segment that came in
+            return None
         (unacked,) = struct.unpack_from("=I", info, _UNACKED)
         acked, received = struct.unpack_from("=QQ", info, _ACKED)
         (segments_in,) = struct.unpack_from("=I", info, _SEGMENTS_IN)
-        return _Count(unacked, acked, received, segments_in)
+        received -= info[0] in _PEER_ENDED
+        return _Count(info[0], unacked, acked, received, segments_in)
 
 
 class Flows:
@@ -95,6 +101,8 @@ def _told(flow: Flow, before: _Count, after: _Count) -> Message:
         is_live, evidence = True, "payload is acknowledged or received"
     elif after.unacked:
         is_live, evidence = False, "payload is sent and not acknowledged"
+    elif after.state != _ESTABLISHED:
+        is_live, evidence = False, "silent, and being closed"
     elif after.segments_in > before.segments_in:
         is_live, evidence = True, "silent, but a keep-alive was answered"
     else:

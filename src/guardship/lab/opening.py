@@ -48,9 +48,19 @@ def open_lab() -> int:
         events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
         return 1
     handover = Handover(line, certificate, arm.fileno(), smtp.fileno(), parent_pid, started_at)
-    if os.getuid() == 0 and can_become(LAB_UID):
-        _drop_and_execute(handover, events)
-    return play(handover)
+    if os.getuid() != 0 or not can_become(LAB_UID):
+        return play(handover)
+    try:
+        program, path = interpreter(), search_path()
+        enter_own_root()
+    except NamespacesRefused as refused:
+        # A container's root that may not mount may not make namespaces either; all we need is imported by now.
+        _drop()
+        return play(handover, refusal=f"root may not make a root of its own for the lab: {refused}")
+    except (GuardshipError, OSError) as error:
+        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
+        return 1
+    _drop_and_execute(handover, program, path)
 
 
 def resume(descriptor: int) -> NoReturn:
@@ -62,15 +72,16 @@ def resume(descriptor: int) -> NoReturn:
     os._exit(code)
 
 
-def play(handover: Handover) -> int:
+def play(handover: Handover, *, refusal: str = "") -> int:
     die_with(handover.parent_pid)
     allow_no_new_privileges()
     config = LabConfig.read(handover.config_line)
     events = Events()
     forks: tuple[Fork, ...] | None = None
-    refusal = "asked for by the configuration"
     with_ipv6 = config.with_ipv6 and Path("/proc/net/if_inet6").exists()
-    if not config.is_simulated:
+    if config.is_simulated:
+        refusal = "asked for by the configuration"
+    elif not refusal:
         try:
             become_user_root()
             forks = fork_machines(hosts(with_ipv6=with_ipv6))
@@ -82,26 +93,21 @@ def play(handover: Handover) -> int:
     return 0
 
 
-def _drop_and_execute(handover: Handover, events: Events) -> None:
-    program, path = interpreter(), search_path()
-    try:
-        enter_own_root()
-    except NamespacesRefused as refused:
-        # A container's root may not mount: go on in the host's tree, as far as the uid can read it.
-        events.tell_now("error", {"what": "the lab has no root of its own", "detail": str(refused)})
-    except (GuardshipError, OSError) as error:
-        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
-        raise SystemExit(1) from error
+def _drop_and_execute(handover: Handover, program: str, path: list[str]) -> NoReturn:
     descriptor = os.memfd_create("lab-handover", 0)
     os.write(descriptor, handover.written().encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     for inherited in (descriptor, handover.arm_socket, handover.smtp_socket):
         os.set_inheritable(inherited, True)
+    _drop()
+    os.execve(program, [program, "-I", "-B", "-c", _AGAIN, json.dumps(path), str(descriptor)], {"LANG": "C.UTF-8"})  # noqa: S606
+
+
+def _drop() -> None:
     os.setgroups([])
     os.setresgid(LAB_UID, LAB_UID, LAB_UID)
     os.setresuid(LAB_UID, LAB_UID, LAB_UID)
     allow_no_new_privileges()
-    os.execve(program, [program, "-I", "-B", "-c", _AGAIN, json.dumps(path), str(descriptor)], {"LANG": "C.UTF-8"})  # noqa: S606
 
 
 def _first_line() -> str:

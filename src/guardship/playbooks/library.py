@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
+import orjson
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -32,7 +33,7 @@ class Playbook(Base):
     name: Mapped[str] = mapped_column(String(120), unique=True)
     state: Mapped[str] = mapped_column(String(12))  # draft, published
     source: Mapped[str] = mapped_column(Text)  # the draft, as it was given
-    definition: Mapped[Any] = mapped_column(Json, nullable=True)  # None: the draft cannot be read
+    definition_text: Mapped[str | None] = mapped_column("definition", Text)  # None: the draft cannot be read
     parameters: Mapped[Any] = mapped_column(Json)
     problems: Mapped[Any] = mapped_column(Json)
     ignored: Mapped[Any] = mapped_column(Json)
@@ -40,6 +41,10 @@ class Playbook(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     changed_at: Mapped[datetime] = mapped_column(Moment)
     changed_by: Mapped[str] = mapped_column(String(120))
+
+    @property
+    def definition(self) -> Any:
+        return None if self.definition_text is None else orjson.loads(self.definition_text)
 
 
 class PlaybookVersion(Base):
@@ -51,12 +56,16 @@ class PlaybookVersion(Base):
     playbook_id: Mapped[str] = mapped_column(ForeignKey("playbooks_playbook.playbook_id"), index=True)
     number: Mapped[int]
     name: Mapped[str] = mapped_column(String(120))
-    definition: Mapped[Any] = mapped_column(Json)
+    definition_text: Mapped[str] = mapped_column("definition", Text)  # text, because the order of an object's fields counts
     parameters: Mapped[Any] = mapped_column(Json)
     published_at: Mapped[datetime] = mapped_column(Moment)
     published_by: Mapped[str] = mapped_column(String(120))
 
     __table_args__ = (UniqueConstraint("playbook_id", "number"),)
+
+    @property
+    def definition(self) -> Any:
+        return orjson.loads(self.definition_text)
 
 
 class NotPublishable(GuardshipError):
@@ -121,7 +130,7 @@ class Library:
             row = Playbook(playbook_id=new_id("plbk"), name=name, state="draft", current_version_id=None, created_at=now)
             session.add(row)
         row.source, row.changed_at, row.changed_by = source, now, by
-        row.definition = one.definition if one else None
+        row.definition_text = orjson.dumps(one.definition).decode() if one else None
         row.parameters = dict(one.parameters) if one else {}
         row.problems = [problem.as_json() for problem in problems]
         row.ignored = checked.ignored
@@ -133,14 +142,14 @@ class Library:
         """Make the draft the version that new runs take; gives its id. Refused while the draft has problems."""
         with self._database.transaction() as session:
             row = _find(session, playbook_id)
-            self._refuse_problems(row)
+            text = self._publishable(row)
             last = session.scalar(select(func.max(PlaybookVersion.number)).where(PlaybookVersion.playbook_id == playbook_id)) or 0
             version = PlaybookVersion(
                 version_id=new_id("vers"),
                 playbook_id=playbook_id,
                 number=last + 1,
                 name=row.name,
-                definition=row.definition,
+                definition_text=text,
                 parameters=row.parameters,
                 published_at=self._clock.now(),
                 published_by=by,
@@ -151,14 +160,16 @@ class Library:
             self._current[playbook_id] = version.version_id
         return version.version_id
 
-    def _refuse_problems(self, row: Playbook) -> None:
-        """Checked again: a connector may have gone since the draft was kept."""
+    def _publishable(self, row: Playbook) -> str:
+        """The draft's definition, checked again: a connector may have gone since the draft was kept."""
         problems = tuple(Located(**problem) for problem in row.problems)
-        if row.definition is not None and not problems:
+        definition, text = row.definition, row.definition_text
+        if not problems and text is not None:
             checked = self.check(row.name, row.source)
-            problems = tuple(problem for one in checked.workflows if one.definition == row.definition for problem in one.problems)
-        if problems or row.definition is None:
+            problems = tuple(problem for one in checked.workflows if one.definition == definition for problem in one.problems)
+        if problems or text is None:
             raise NotPublishable(row.name, problems or (Located("", 1, 1, "InvalidDefinition", "the draft cannot be read"),))
+        return text
 
     def get(self, playbook_id: str) -> Playbook:
         with self._database.reading() as session:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import socket
 import sys
 from pathlib import Path
@@ -145,6 +146,7 @@ def main() -> None:
         pipe.tell("failed", why=getattr(error, "message", str(error)), hint=hint)
         sys.exit(1)
     asyncio.run(serving.run())
+    os._exit(0)  # everything is stopped in order; a thread that still waits for a cloud holds nothing up
 
 
 if __name__ == "__main__":

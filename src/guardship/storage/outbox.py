@@ -6,6 +6,7 @@ Delivery is at least once: a handler must take the same event twice without harm
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MOST_TRIES = 8
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 300.0
 IDLE_SECONDS = 1.0
+STOP_SECONDS = 5.0
 EVENT_WRITTEN = "outbox"
 
 log = get_log("outbox")
@@ -108,7 +110,10 @@ class Outbox:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        self._pool.shutdown(wait=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._busy and time.monotonic() < deadline:
+            time.sleep(0.01)  # what is still on its way is delivered again at the next start
 
     def deliver_due(self) -> int:
         """Deliver what is due now, in this thread, until nothing is left; for tests and for a quiet shutdown."""
@@ -152,6 +157,8 @@ class Outbox:
             for event in due:
                 with self._busy_lock:
                     self._busy.add(event.subject)
+                if self._stopping:
+                    return
                 self._pool.submit(self._deliver_apart, event)
             if not due:
                 self._woken.wait(IDLE_SECONDS)

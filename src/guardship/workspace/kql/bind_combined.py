@@ -88,12 +88,15 @@ def _join_outputs(
     if kind in ("leftsemi", "leftanti", "rightsemi", "rightanti"):
         side = visible(left.columns if kind.startswith("left") else right.columns)
         return tuple(plan.Output(environment.column(column.name, column.type), plan.ColumnRef(column)) for column in side)
-    taken: set[str] = set()
-    outputs: list[plan.Output] = []
     keys = {pair[1] for pair in on} if node.is_lookup else set()
-    for column in (*visible(left.columns), *(column for column in visible(right.columns) if column not in keys)):
-        name = free_name(column.name, taken)
+    far = [column for column in visible(right.columns) if column not in keys]
+    taken = {column.name for column in visible(left.columns)}
+    reserved = taken | {column.name for column in far}
+    outputs = [plan.Output(environment.column(column.name, column.type), plan.ColumnRef(column)) for column in visible(left.columns)]
+    for column in far:
+        name = free_name(column.name, reserved) if column.name in taken else column.name
         taken.add(name)
+        reserved.add(name)
         outputs.append(plan.Output(environment.column(name, column.type), plan.ColumnRef(column)))
     return tuple(outputs)
 

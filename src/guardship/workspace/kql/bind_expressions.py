@@ -8,7 +8,21 @@ from guardship.workspace.kql.bind_calls import CallBinder, check_pattern
 from guardship.workspace.kql.errors import QueryError, Unsupported, WrongType
 from guardship.workspace.kql.fold import folded
 from guardship.workspace.kql.scope import TableLet
-from guardship.workspace.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, NUMBERS, ORDERED, REAL, STRING, TIMESPAN, KqlType, widest
+from guardship.workspace.kql.types import (
+    BOOL,
+    DATETIME,
+    DYNAMIC,
+    INT,
+    LONG,
+    NUMBERS,
+    ORDERED,
+    REAL,
+    STRING,
+    TIMESPAN,
+    WHOLE,
+    KqlType,
+    widest,
+)
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _HINTS = {
@@ -130,8 +144,9 @@ class ExpressionBinder(CallBinder):
     def _compare(self, operator: str, left: plan.Expr, right: plan.Expr, span: Span) -> plan.Expr:
         if DYNAMIC in (left.type, right.type):
             return self._compare_dynamic(operator, left, right, span)
+        left, right = _as_number(left, right.type), _as_number(right, left.type)
         if left.type is not right.type and not {left.type, right.type} <= NUMBERS:
-            raise WrongType(f"cannot compare {left.type} with {right.type}", span=span, hint=f"use {_HINTS.get(left.type, 'a cast')}")
+            raise WrongType(f"cannot compare {left.type} with {right.type}", span=span, hint=_way(left, right))
         if operator not in ("==", "!=") and left.type not in ORDERED:
             raise WrongType(f"{left.type} has no order", span=span)
         return plan.Compare(operator, left, right)
@@ -202,6 +217,7 @@ class ExpressionBinder(CallBinder):
             )
         if left.type is DYNAMIC:
             left = self._as_type_of(left, values, node)
+        values = [_as_number(value, left.type) for value in values]
         for value in values:
             if value.type is not left.type and not {value.type, left.type} <= NUMBERS:
                 raise WrongType(
@@ -250,6 +266,25 @@ class ExpressionBinder(CallBinder):
             else:
                 raise Unsupported(f"{node.operator} over a list that is computed for each row", span)
         return values
+
+
+def _as_number(value: plan.Expr, other: KqlType) -> plan.Expr:
+    """`EventID == "4625"` can mean one thing only, where the text is the one way to write that number."""
+    if other in WHOLE and value.type is STRING and isinstance(value, plan.Constant):
+        text = str(value.value)
+        if text.isascii() and text.isdecimal() and str(int(text)) == text and int(text) < 1 << 31:
+            return plan.Constant(LONG, int(text))
+    return value
+
+
+def _way(left: plan.Expr, right: plan.Expr) -> str:
+    """How to bring two sides together: write the literal as what the other side is, or convert."""
+    for literal, other in ((right, left), (left, right)):
+        if isinstance(literal, plan.Constant) and literal.value is not None and other.type is STRING:
+            return f'write "{literal.value}"'
+        if isinstance(literal, plan.Constant) and other.type is BOOL:
+            return "write true or false"
+    return f"use {_HINTS.get(right.type if left.type in NUMBERS else left.type, 'a cast')}"
 
 
 def _constants_of(value: plan.Constant) -> list[plan.Expr]:

@@ -22,17 +22,18 @@ def reference(column: plan.Column) -> plan.Output:
 def bind_project(
     items: tuple[syntax.Item, ...], relation: plan.Relation, environment: Environment, *, unnamed: str = "Column"
 ) -> plan.Relation:
-    """Exactly these columns. A name made by us gives way to one that is there, a name that was written must be free."""
+    """Exactly these columns. A name that comes second gets a number; one that was written twice is refused."""
     binder = ExpressionBinder(Scope(relation.columns, environment))
     outputs: list[plan.Output] = []
-    taken = {item.name for item in items if item.name}
+    written: set[str | None] = set()
     used: set[str] = set()
     for number, item in enumerate(items):
         expression = binder.bind(item.expression)
-        written = item.name or (item.expression.name if isinstance(item.expression, syntax.Name) else None)
-        if written in used:
-            raise DuplicateColumn(str(written), item.span)
-        name = item.name or _made_name(item.expression, used | taken, unnamed, number)
+        said = item.name or (item.expression.name if unnamed == "Column" and isinstance(item.expression, syntax.Name) else None)
+        if said is not None and said in written:
+            raise DuplicateColumn(said, item.span)
+        written.add(said)
+        name = free_name(said, used) if said else _made_name(item.expression, used, unnamed, number)
         used.add(name)
         outputs.append(plan.Output(environment.column(name, expression.type), expression))
     return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))

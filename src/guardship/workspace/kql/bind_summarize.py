@@ -31,13 +31,14 @@ class _Summarizing:
         self._plain = ExpressionBinder(Scope(relation.columns, environment))
         self._found: list[plan.AggregateOutput] = []
         self._used: set[str] = set()
+        self._keys: set[str] = set()
 
     def bind(self, node: syntax.Summarize) -> plan.Relation:
         keys = tuple(self._key(item) for item in node.keys)
         outputs = [plan.Output(key.column, plan.ColumnRef(key.column)) for key in keys]
-        written = {item.name for item in node.aggregates if item.name}
+        self._keys = set(self._used)
         for item in node.aggregates:
-            outputs += self._item(item, written)
+            outputs += self._item(item)
         produced = tuple(key.column for key in keys) + tuple(column for found in self._found for column in found.columns)
         grouped = plan.Aggregated(self._relation, keys, tuple(self._found), produced)
         if all(isinstance(output.expression, plan.ColumnRef) and output.column == output.expression.column for output in outputs) and [
@@ -56,7 +57,7 @@ class _Summarizing:
         refuse_dynamic([(column, item.span)])
         return plan.Output(column, expression)
 
-    def _item(self, item: syntax.Item, written: set[str]) -> list[plan.Output]:
+    def _item(self, item: syntax.Item) -> list[plan.Output]:
         expression = item.expression
         if isinstance(expression, syntax.Call):
             entry = AGGREGATES.get(expression.name)
@@ -69,10 +70,7 @@ class _Summarizing:
         bound = binder.bind(expression)
         if len(self._found) == before:
             raise QueryError("summarize needs an aggregate here", span=item.span, hint="put what groups the rows after by")
-        if item.name in self._used:
-            raise DuplicateColumn(str(item.name), item.span)
-        name = item.name or free_name(result_name(expression) or column_number(self._used | written), self._used | written)
-        self._used.add(name)
+        name = self._claim(item.name or result_name(expression) or column_number(self._used))
         return [plan.Output(self._environment.column(name, bound.type), bound)]
 
     def _loose_column(self, column: plan.Column, span: Span) -> None:
@@ -119,9 +117,10 @@ class _Summarizing:
             raise WrongArguments(f"{node.name} needs a column", span=node.span)
         is_extreme = entry.name in ("arg_max", "arg_min")
         pairs: list[tuple[str, plan.Expr]] = []
+        said = {argument.name for argument in node.arguments if isinstance(argument, syntax.Name)}
         for position, argument in enumerate(node.arguments):
             if isinstance(argument, syntax.Star):
-                pairs += self._all_columns({name for name, _ in pairs})
+                pairs += self._all_columns(said)
                 continue
             bound = self._plain.bind(argument)
             made = result_name(argument)
@@ -141,6 +140,7 @@ class _Summarizing:
         self._used.add(name)
         return name
 
-    def _all_columns(self, present: set[str]) -> list[tuple[str, plan.Expr]]:
-        skipped = present | self._used
+    def _all_columns(self, said: set[str]) -> list[tuple[str, plan.Expr]]:
+        """All but the keys and the columns that were named beside the star."""
+        skipped = said | self._keys
         return [(column.name, plan.ColumnRef(column)) for column in visible(self._relation.columns) if column.name not in skipped]

@@ -1,0 +1,109 @@
+"""kill -9 at every fault point and at random moments: every run ends as it would have, and no effect happens twice."""
+
+import random
+import subprocess
+import time
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from tests.unit.playbooks.crashing import finish, outcome, start
+
+POINTS = (
+    "accept.before_commit:2",
+    "accept.after_commit:2",
+    "journal.commit:5",
+    "intent.after_commit:1",
+    "intent.after_commit:3",
+    "call.before_send:2",
+    "call.after_send:1",
+    "call.after_send:4",
+    "result.before_commit:4",
+    "result.after_commit:4",
+    "turn.before_release:1",
+    "timer.after_fire:1",
+    "dispatch.wake:3",
+)
+COUNT = 6
+
+
+@cache
+def undisturbed(count: int) -> dict[str, Any]:
+    home = Path(mkdtemp(prefix="undisturbed-"))
+    finish(home, count)
+    return outcome(home)
+
+
+def assert_as_undisturbed(home: Path, count: int) -> None:
+    found, wanted = outcome(home), undisturbed(count)
+    assert found["runs"] == wanted["runs"]
+    for name in ("put", "send"):  # probed, or asked about: never twice
+        times = Counter(deed["key"] for deed in found["deeds"] if deed["name"] == name)
+        assert set(times.values()) == {1}, name
+        assert len(times) == len({deed["key"] for deed in wanted["deeds"] if deed["name"] == name})
+    again = {deed["key"] for deed in found["deeds"] if deed["name"] == "again"}  # may repeat, under the same key
+    assert len(again) == len({deed["key"] for deed in wanted["deeds"] if deed["name"] == "again"})
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_fault_point_changes_nothing_in_the_end(tmp_path: Path, point: str) -> None:
+    process = start(tmp_path, COUNT, f"{point}:kill")
+    try:
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == -9, "the fault point was not reached"
+    finish(tmp_path, COUNT)
+    assert_as_undisturbed(tmp_path, COUNT)
+
+
+def kill_at_random(home: Path, count: int, kills: int, seed: int) -> None:
+    choose = random.Random(seed)
+    acknowledged: set[str] = set()
+    for _ in range(kills):
+        process = start(home, count)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "ready"
+            time.sleep(choose.uniform(0.0, 0.6))
+        finally:
+            process.kill()
+            out, _ = process.communicate(timeout=30)
+        acknowledged |= {line.split()[1] for line in out.splitlines() if line.startswith("accepted ")}
+        if "done" in out.splitlines():
+            break
+    finish(home, count)
+    assert acknowledged <= outcome(home)["runs"].keys()
+
+
+def test_random_kills_change_nothing_in_the_end(tmp_path: Path) -> None:
+    kill_at_random(tmp_path, 30, 5, 1)
+    assert_as_undisturbed(tmp_path, 30)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", range(6))
+def test_thirty_random_kills_change_nothing_in_the_end(tmp_path: Path, seed: int) -> None:
+    kill_at_random(tmp_path, 200, 5, seed)
+    assert_as_undisturbed(tmp_path, 200)
+
+
+def test_a_journal_that_cannot_commit_acknowledges_nothing_and_goes_on_later(tmp_path: Path) -> None:
+    process = start(tmp_path, COUNT, "journal.commit:4:raise")
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    if process.returncode != 0:  # the accept that met the fault was refused, as a caller would see a 503
+        assert "JournalUnavailable" in err
+        finish(tmp_path, COUNT)
+    else:
+        assert "done" in out.splitlines()
+    assert_as_undisturbed(tmp_path, COUNT)

@@ -1,0 +1,167 @@
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from guardship.connectors.http import ArmDoor, DoorAnswer, Http, OutboundRules
+from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse
+from tests.unit.connectors.test_azure_automation import context
+
+LOOPBACK = OutboundRules(allowed_networks=("127.0.0.0/8",))
+Work = Callable[[Http, str], Awaitable[Any]]
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"method": request.method, "headers": dict(request.headers), "query": dict(request.query), "text": await request.text()})
+
+
+async def redirect(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound(request.query["to"])
+
+
+class Slow:
+    """Answers 202 twice, then 200."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        if self.asked < 3:
+            return web.Response(status=202, headers={"Location": "/slow", "Retry-After": "0"})
+        return web.json_response({"asked": self.asked})
+
+
+async def picture(request: web.Request) -> web.StreamResponse:
+    return web.Response(body=b"\x89PNG", content_type="image/png")
+
+
+def served(work: Work, rules: OutboundRules = LOOPBACK, doors: dict[str, Any] | None = None) -> Any:
+    async def run() -> Any:
+        app = web.Application()
+        app.router.add_route("*", "/echo", echo)
+        app.router.add_route("*", "/slow", Slow().answer)
+        app.router.add_get("/redirect", redirect)
+        app.router.add_get("/picture", picture)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server = site._server
+        assert server is not None
+        port = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # an asyncio.Server
+        http = Http(doors or {}, rules)
+        try:
+            return await work(http, f"http://127.0.0.1:{port}")
+        finally:
+            await http.close()
+            await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+def ask(path: str, method: str = "POST", body: Any = None, headers: dict[str, str] | None = None, **options: Any) -> Work:
+    def work(http: Http, base: str) -> Awaitable[ConnectorResponse]:
+        url = path if "://" in path else base + path.replace("OTHER", base.replace("127.0.0.1", "localhost"))
+        return http.call(ConnectorRequest(method.lower(), method, url, {}, {"q": "1"}, headers or {}, body, options), context())
+
+    return work
+
+
+def test_a_body_goes_out_as_json_with_the_keys_that_stay_the_same_over_attempts() -> None:
+    answer = served(ask("/echo", body={"vm": "web-1"}))
+    assert answer.body["text"] == '{"vm": "web-1"}'
+    assert answer.body["query"] == {"q": "1"}
+    assert answer.body["headers"]["Idempotency-Key"] == "ab" * 32
+    assert answer.body["headers"]["x-ms-client-request-id"] == "abababab-abab-abab-abab-abababababab"
+    assert answer.body["headers"]["Content-Type"] == "application/json"
+
+
+def test_basic_and_raw_authentication_are_sent() -> None:
+    basic = served(ask("/echo", authentication={"type": "Basic", "username": "ada", "password": "p"}))
+    assert basic.body["headers"]["Authorization"] == f"Basic {base64.b64encode(b'ada:p').decode()}"
+    raw = served(ask("/echo", authentication={"type": "Raw", "value": "Token x"}))
+    assert raw.body["headers"]["Authorization"] == "Token x"
+
+
+def test_an_authentication_that_is_not_built_is_refused_by_name() -> None:
+    with pytest.raises(CallFailed, match="ActiveDirectoryOAuth|activedirectoryoauth"):
+        served(ask("/echo", authentication={"type": "ActiveDirectoryOAuth"}))
+
+
+def test_a_private_address_is_refused_unless_it_is_allowed() -> None:
+    for address in ("http://10.0.0.1/x", "http://127.0.0.1:1/", "http://[::1]/", "http://169.254.169.254/metadata", "http://[::ffff:10.0.0.1]/"):
+        with pytest.raises(CallFailed, match="private") as caught:
+            served(ask(address, "GET"), OutboundRules())
+        assert caught.value.code == "OutboundRefused"
+
+
+def test_a_name_that_resolves_to_a_private_address_is_not_connected_to() -> None:
+    with pytest.raises(CallFailed):
+        served(ask("http://localhost:1/x", "GET"), OutboundRules())
+
+
+def test_a_host_outside_the_list_is_refused() -> None:
+    rules = OutboundRules(allowed_hosts=(".example.org",))
+    assert rules.refuse_host("api.example.org") is None
+    assert rules.refuse_host("example.org.evil.net") is not None
+
+
+def test_a_redirect_to_a_forbidden_host_is_refused() -> None:
+    with pytest.raises(CallFailed, match="private"):
+        served(ask("/redirect?to=http://10.1.1.1/steal", "GET"))
+
+
+def test_a_redirect_on_the_same_host_is_followed_with_what_was_sent() -> None:
+    answer = served(ask("/redirect?to=/echo", "GET", headers={"X-Case": "1"}))
+    assert (answer.body["method"], answer.body["headers"]["X-Case"]) == ("GET", "1")
+
+
+def test_secrets_stay_with_their_host_when_a_redirect_leaves_it() -> None:
+    answer = served(ask("/redirect?to=OTHER/echo", "GET", authentication={"type": "Raw", "value": "Token x"}))
+    assert "Authorization" not in answer.body["headers"]
+
+
+def test_the_asynchronous_pattern_is_followed_to_its_end_unless_it_is_switched_off() -> None:
+    assert served(ask("/slow")).body == {"asked": 3}
+    assert served(ask("/slow", operationOptions="DisableAsyncPattern")).status_code == 202
+
+
+def test_what_is_neither_json_nor_text_comes_as_content() -> None:
+    assert served(ask("/picture", "GET")).body == {"$content-type": "image/png", "$content": base64.b64encode(b"\x89PNG").decode()}
+
+
+def test_a_host_that_does_not_answer_may_be_tried_again() -> None:
+    with pytest.raises(CallFailed) as caught:
+        served(ask("http://127.0.0.1:1/", "GET"))
+    assert caught.value.may_retry
+
+
+class KeptDoor:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Any]] = []
+
+    def call(self, method: str, url: str, *, body: Any, headers: Any, context: CallContext) -> DoorAnswer:
+        self.calls.append((method, url, body))
+        return DoorAnswer(200, {}, {"through": "door"})
+
+
+def test_a_host_that_maps_to_arm_leaves_through_its_door_alone() -> None:
+    door = KeptDoor()
+    answer = served(ask("https://management.azure.com/subscriptions/s", "PUT", {"a": 1}), doors={"management.azure.com": door})
+    assert answer.body == {"through": "door"}
+    assert door.calls == [("PUT", "https://management.azure.com/subscriptions/s?q=1", {"a": 1})]
+
+
+def test_a_redirect_does_not_reach_a_door() -> None:
+    with pytest.raises(CallFailed, match="not reached this way"):
+        served(ask("/redirect?to=https://management.azure.com/x", "GET"), doors={"management.azure.com": KeptDoor()})
+
+
+def test_a_door_without_an_account_says_so() -> None:
+    with pytest.raises(CallFailed) as caught:
+        served(ask("https://management.azure.com/x", "GET"), doors={"management.azure.com": ArmDoor(lambda: None)})
+    assert caught.value.code == "CloudAccountMissing"
