@@ -66,6 +66,10 @@ class RunningServer:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
+        self.collect()
+
+    def collect(self) -> None:
+        """After its death."""
         self.process.wait()
         self._close()
 

@@ -10,7 +10,6 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
-
 from tests.unit.playbooks.crashing import finish, outcome, start
 
 POINTS = (

@@ -35,6 +35,7 @@ class Company:
 
     def restart(self, *, fault_points: str = "") -> None:
         """Start the fallen server again, as the command does; the lab has stayed."""
+        self.api.close()
         self.server.change(fault_points=fault_points)
         self.server.start()
         self.connect()

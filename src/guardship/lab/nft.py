@@ -1,9 +1,11 @@
 """The few nftables expressions the filter is made of, encoded for netlink.
 
 Keys and operators are the kernel's numbers (linux/netfilter/nf_tables.h). What is compared is loaded into register 1 first.
+Each is encoded once: a swap is made of the same few again and again.
 """
 
 import struct
+from functools import cache, lru_cache
 
 from guardship.cloud.azure.network import Network
 from guardship.lab.netlink import attribute, big32, nested, text
@@ -43,6 +45,7 @@ RETURN = _verdict(_RETURN)
 COUNTER = _expression("counter", attribute(1, struct.pack(">Q", 0)), attribute(2, struct.pack(">Q", 0)))
 
 
+@cache
 def jump(chain: str) -> bytes:
     return _verdict(_JUMP, chain)
 
@@ -64,34 +67,42 @@ def _mask(mask: bytes, flip: bytes) -> bytes:
     return _expression("bitwise", big32(1, _REGISTER), big32(2, _REGISTER), big32(3, len(mask)), _value(4, mask), _value(5, flip))
 
 
+@cache
 def came_by(link: str) -> tuple[bytes, ...]:
     return _meta(_META_IIFNAME), _compare(link.encode().ljust(_NAME_BYTES, b"\0"))
 
 
+@cache
 def leaves_by(link: str) -> tuple[bytes, ...]:
     return _meta(_META_OIFNAME), _compare(link.encode().ljust(_NAME_BYTES, b"\0"))
 
 
+@cache
 def protocol_is(number: int) -> tuple[bytes, ...]:
     return _meta(_META_L4PROTO), _compare(bytes([number]))
 
 
+@cache
 def family_is(family: int) -> tuple[bytes, ...]:
     return _meta(_META_NFPROTO), _compare(bytes([_NFPROTO[family]]))
 
 
+@cache
 def is_original() -> tuple[bytes, ...]:
     return _ct(_CT_DIRECTION), _compare(b"\0")
 
 
+@cache
 def is_reply() -> tuple[bytes, ...]:
     return _ct(_CT_DIRECTION), _compare(b"\1")
 
 
+@cache
 def state_is(state: int) -> tuple[bytes, ...]:
     return _ct(_CT_STATE), _mask(struct.pack("=I", state), bytes(4)), _compare(bytes(4), _NOT_EQUAL)
 
 
+@lru_cache(maxsize=4096)
 def address_in(network: Network, *, is_source: bool, is_inside: bool = True) -> tuple[bytes, ...]:
     """The address that opened the flow, whichever way this packet goes."""
     load = _ct(_CT_ADDRESS[network.version, is_source], _ORIGINAL)
@@ -101,6 +112,7 @@ def address_in(network: Network, *, is_source: bool, is_inside: bool = True) -> 
     return load, _mask(network.netmask.packed, bytes(len(network.netmask.packed))), compare
 
 
+@lru_cache(maxsize=4096)
 def port_in(first: int, last: int, *, is_source: bool) -> tuple[bytes, ...]:
     load = _ct(_CT_PROTO_SRC if is_source else _CT_PROTO_DST, _ORIGINAL)
     low, high = struct.pack(">H", first), struct.pack(">H", last)

@@ -60,7 +60,7 @@ def open_lab() -> int:
     except (GuardshipError, OSError) as error:
         events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
         return 1
-    _drop_and_execute(handover, program, path)
+    return _drop_and_execute(handover, program, path)
 
 
 def resume(descriptor: int) -> NoReturn:

@@ -54,7 +54,8 @@ class Traffic:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
-            self._tell({"news": "traffic", "answered": self._answered, "unanswered": self._unanswered})
+            if self._answered or self._unanswered:
+                self._tell({"news": "traffic", "answered": self._answered, "unanswered": self._unanswered})
             self._answered = self._unanswered = 0
 
 

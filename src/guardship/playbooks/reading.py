@@ -26,7 +26,7 @@ from guardship.playbooks.references import check_references, hidden_actions
 from guardship.playbooks.triggers import read_triggers
 
 MOST_ACTIONS = 500
-MOST_DEPTH = 8
+MOST_DEPTH = 50  # published are 8; real playbooks go to 9 and run
 _STATUSES = {status.lower(): status for status in ("Succeeded", "Failed", "Skipped", "TimedOut")}
 
 
@@ -136,6 +136,7 @@ class _Structure:
             nearest = nearest_kind(written) if isinstance(written, str) else None
             what = f"the action type {written} is not supported" if written else "the action has no type"
             reading.problem((*path, "type"), what, "UnsupportedAction", hint=f"did you mean {nearest}?" if nearest else None)
+            reading.refused.add(name.casefold())
             self.block(field_of(given, "actions"), (*path, "actions"), name, "", name, loops, depth + 1)
             return None
         deed = read_deed(kind, given, path, reading, is_nested=bool(loops))

@@ -17,6 +17,8 @@ def check_references(workflow: Workflow, reading: Reading) -> None:
     for reference in reading.references:
         folded = reference.name.casefold()
         match reference.kind:
+            case "action" | "loop" if folded in reading.refused:
+                continue  # reported where it stands
             case "action" if folded not in workflow.actions:
                 _refuse(reference, "action", (action.name for action in workflow.actions.values()), reading)
             case "loop" if folded not in workflow.actions or workflow.actions[folded].kind not in ("Foreach", "Until"):

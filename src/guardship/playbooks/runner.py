@@ -15,11 +15,12 @@ from typing import Any
 from guardship.clock import Clock, to_micros
 from guardship.errors import GuardshipError
 from guardship.ids import new_id
-from guardship.playbooks.calling import Caller, ConnectionParameters
+from guardship.playbooks.calls import Caller, ConnectionParameters
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.dispatch.local import LocalDispatch
-from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Respond, Resumed, TimerFired
+from guardship.playbooks.engine import Step, advance
+from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, TimerFired
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
 from guardship.playbooks.journal import Accepted, Append, Journal, NewRun
@@ -276,6 +277,13 @@ class Runner:
         # From a secret of this process: asking the kernel for each of thousands a second costs more than all else in a step.
         self._drawn += 1
         return to_micros(self._clock.now()), blake2b(self._drawn.to_bytes(8), key=self._secret, digest_size=16).digest()
+
+    def step(self, turn: Turn, happening: Happening) -> Step | str:
+        try:
+            return advance(turn.workflow, turn.state, happening)
+        except Exception as error:
+            log.exception("runner.engine_fault", run_id=turn.run.run_id)
+            return f"{type(error).__name__}: {error}"
 
     def hit(self, point: str) -> None:
         self._fault_points.hit(point)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from guardship.playbooks.definition import Workflow
-from guardship.playbooks.engine import advance
+from guardship.playbooks.engine import Step
 from guardship.playbooks.events import (
     AbortCall,
     Call,
@@ -57,6 +57,10 @@ class Host(Protocol):
     """What a turn needs of the runner."""
 
     def draw(self) -> tuple[int, bytes]: ...
+
+    def step(self, turn: "Turn", happening: Happening) -> Step | str:
+        """What the engine makes of it, or the fault it met."""
+        ...
 
     def submit(self, append: Append, done: Callable[[Any, Exception | None], None]) -> None: ...
 
@@ -115,11 +119,9 @@ class Turn:
     def feed(self, happening: Happening) -> None:
         if self.is_over or self.state.has_ended:
             return
-        try:
-            step = advance(self.workflow, self.state, happening)
-        except Exception as error:
-            log.exception("turn.engine_fault", run_id=self.run.run_id)
-            self._fail(happening.at, f"{type(error).__name__}: {error}")
+        step = self._host.step(self, happening)
+        if isinstance(step, str):
+            self._fail(happening.at, step)
             return
         self._buffer.extend(step.events)
         must_write = len(self._buffer) >= MOST_EVENTS_HELD

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from guardship.errors import Span
 from guardship.playbooks.arm.functions import ArmPlace
-from guardship.playbooks.arm.lenient_json import JsonSyntax, decode, locate, parse
+from guardship.playbooks.arm.lenient_json import JsonSyntax, Places, decode, parse
 from guardship.playbooks.arm.template import Found, FoundConnection, FoundWorkflow, read_template
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Path, Problem, Workflow
@@ -62,17 +63,31 @@ def check_document(
         return checked
     found = read_template(content, name, parameters, place, now)
     checked.connections, checked.ignored = found.connections, found.ignored
+    places = _LazyPlaces(text)
     for one in found.workflows:
-        checked.workflows.append(_check(one, found, text, connectors))
+        checked.workflows.append(_check(one, found, places, connectors))
     inside = tuple(one.path for one in found.workflows)
-    checked.problems.extend(_located(problem, (), text) for problem in found.problems if not _is_below(problem.path, inside))
+    checked.problems.extend(_located(problem, (), places) for problem in found.problems if not _is_below(problem.path, inside))
     return checked
 
 
-def _check(one: FoundWorkflow, found: Found, text: str, connectors: ConnectorSet) -> CheckedWorkflow:
+class _LazyPlaces:
+    """Most texts have no problem, and need not be walked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._places: Places | None = None
+
+    def locate(self, path: Path, start: int = 0, end: int = 0) -> Span:
+        if self._places is None:
+            self._places = Places(self.text)
+        return self._places.locate(path, start, end)
+
+
+def _check(one: FoundWorkflow, found: Found, places: _LazyPlaces, connectors: ConnectorSet) -> CheckedWorkflow:
     workflow, problems = read_workflow(one.name, one.definition, one.parameters, connectors)
-    own = [_located(problem, (), text) for problem in found.problems if _is_below(problem.path, (one.path,))]
-    located = [*own, *[_located(problem, one.path, text) for problem in problems]]
+    own = [_located(problem, (), places) for problem in found.problems if _is_below(problem.path, (one.path,))]
+    located = [*own, *[_located(problem, one.path, places) for problem in problems]]
     return CheckedWorkflow(one.name, one.definition, one.parameters, workflow, tuple(located))
 
 
@@ -80,10 +95,10 @@ def _is_below(path: Path, parents: tuple[Path, ...]) -> bool:
     return any(path[: len(parent)] == parent for parent in parents)
 
 
-def _located(problem: Problem, parent: Path, text: str) -> Located:
-    span = locate(text, (*parent, *problem.path), problem.start, problem.end)
-    if text[span.start : span.start + 2] == '"[':  # built by the template: offsets inside mean nothing here
-        span = locate(text, (*parent, *problem.path))
+def _located(problem: Problem, parent: Path, places: _LazyPlaces) -> Located:
+    span = places.locate((*parent, *problem.path))
+    if problem.end > problem.start and not places.text.startswith('"[', span.start):  # a text built by the template has other offsets
+        span = places.locate((*parent, *problem.path), problem.start, problem.end)
     return Located(shown_path(problem.path), span.line, span.column, problem.code, problem.message, problem.hint)
 
 

@@ -2,9 +2,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.unit.connectors.runbook_jobs import RunbookJobs
+
 from guardship.connectors.azure_automation import AzureAutomation
 from guardship.playbooks.connector import CallContext, ConnectorRequest, ConnectorResponse
-from tests.unit.connectors.runbook_jobs import RunbookJobs
 
 SEGMENTS = {"subscription": "s", "group": "AzureBootcamp", "account": "guardship"}
 

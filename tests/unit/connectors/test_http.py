@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.unit.connectors.test_azure_automation import context
 
 from guardship.connectors.http import ArmDoor, DoorAnswer, Http, OutboundRules
 from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse
-from tests.unit.connectors.test_azure_automation import context
 
 LOOPBACK = OutboundRules(allowed_networks=("127.0.0.0/8",))
 Work = Callable[[Http, str], Awaitable[Any]]
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
-    return web.json_response({"method": request.method, "headers": dict(request.headers), "query": dict(request.query), "text": await request.text()})
+    return web.json_response(
+        {"method": request.method, "headers": dict(request.headers), "query": dict(request.query), "text": await request.text()}
+    )
 
 
 async def redirect(request: web.Request) -> web.StreamResponse:
@@ -65,7 +67,7 @@ def served(work: Work, rules: OutboundRules = LOOPBACK, doors: dict[str, Any] | 
 
 def ask(path: str, method: str = "POST", body: Any = None, headers: dict[str, str] | None = None, **options: Any) -> Work:
     def work(http: Http, base: str) -> Awaitable[ConnectorResponse]:
-        url = path if "://" in path else base + path.replace("OTHER", base.replace("127.0.0.1", "localhost"))
+        url = path if path.startswith("http") else base + path.replace("OTHER", base.replace("127.0.0.1", "localhost"))
         return http.call(ConnectorRequest(method.lower(), method, url, {}, {"q": "1"}, headers or {}, body, options), context())
 
     return work
@@ -88,12 +90,18 @@ def test_basic_and_raw_authentication_are_sent() -> None:
 
 
 def test_an_authentication_that_is_not_built_is_refused_by_name() -> None:
-    with pytest.raises(CallFailed, match="ActiveDirectoryOAuth|activedirectoryoauth"):
+    with pytest.raises(CallFailed, match="activedirectoryoauth"):
         served(ask("/echo", authentication={"type": "ActiveDirectoryOAuth"}))
 
 
 def test_a_private_address_is_refused_unless_it_is_allowed() -> None:
-    for address in ("http://10.0.0.1/x", "http://127.0.0.1:1/", "http://[::1]/", "http://169.254.169.254/metadata", "http://[::ffff:10.0.0.1]/"):
+    for address in (
+        "http://10.0.0.1/x",
+        "http://127.0.0.1:1/",
+        "http://[::1]/",
+        "http://169.254.169.254/metadata",
+        "http://[::ffff:10.0.0.1]/",
+    ):
         with pytest.raises(CallFailed, match="private") as caught:
             served(ask(address, "GET"), OutboundRules())
         assert caught.value.code == "OutboundRefused"

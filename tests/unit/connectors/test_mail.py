@@ -5,10 +5,10 @@ from email.policy import default
 from typing import Any
 
 import pytest
+from tests.unit.connectors.test_azure_automation import context
 
 from guardship.connectors.mail import Mail, MailServer, compose
 from guardship.playbooks.connector import CallFailed, ConnectorRequest, Recovery
-from tests.unit.connectors.test_azure_automation import context
 
 BODY = {"To": "soc@example.org; duty@example.org", "Subject": "web-1 was isolated", "Body": "<p>High</p><p>web-1</p>", "Importance": "High"}
 

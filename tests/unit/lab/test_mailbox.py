@@ -22,10 +22,10 @@ async def deliver(mail: EmailMessage) -> list[Message]:
 
 def test_a_mail_arrives_with_its_subject_and_text() -> None:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "guardship@lab.invalid", "soc@lab.invalid", "web-1 ist abgeschnitten ✓"
+    mail["From"], mail["To"], mail["Subject"] = "guardship@lab.invalid", "soc@lab.invalid", "web-1 is cut off ✓"
     mail.set_content("line\n.a line that begins with a dot\nüber\n")
     (received,) = asyncio.run(deliver(mail))
-    assert received["subject"] == "web-1 ist abgeschnitten ✓"
+    assert received["subject"] == "web-1 is cut off ✓"
     assert received["to"] == ["soc@lab.invalid"]
     assert received["text"] == "line\n.a line that begins with a dot\nüber\n"
 

@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
+
 from guardship.errors import NotFound
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.run_rows import RunFilter
 from guardship.storage.database import Database
 from guardship.telemetry import configure
-from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
 
 MIXED: dict[str, dict[str, Any]] = {
     "alert": {
@@ -63,7 +64,9 @@ SEVERITIES = ("High", "Medium")
 def plan(count: int) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, playbook and trigger body of every run."""
     names = list(MIXED)
-    return [(f"k{number}", names[number % 3], {"Severity": SEVERITIES[number // 3 % 2], "Host": f"web-{number}"}) for number in range(count)]
+    return [
+        (f"k{number}", names[number % 3], {"Severity": SEVERITIES[number // 3 % 2], "Host": f"web-{number}"}) for number in range(count)
+    ]
 
 
 async def live(home: Path, count: int, fault_points: str) -> None:

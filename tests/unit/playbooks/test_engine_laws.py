@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.playbooks.engine_room import CONNECTIONS, REQUEST_TRIGGER, Desk, World, call, compose
 
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Workflow
@@ -14,7 +15,6 @@ from guardship.playbooks.engine import advance
 from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Resumed, SetTimer, TimerFired, encode_payloads
 from guardship.playbooks.reading import read_workflow
 from guardship.playbooks.state import RunState, apply, replay
-from tests.unit.playbooks.engine_room import CONNECTIONS, REQUEST_TRIGGER, Desk, World, call, compose
 
 SEED = b"0123456789abcdef"
 STATUSES = ["Succeeded", "Failed", "Skipped", "TimedOut"]

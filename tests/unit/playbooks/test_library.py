@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.connectors.runbook_jobs import RunbookJobs
+from tests.unit.playbooks.engine_room import EXAMPLE, Room, build, call, compose, engine_room
 
 from guardship.connectors.azure_automation import AzureAutomation
 from guardship.connectors.mail import Mail, MailServer
-from guardship.playbooks.arm.lenient_json import JsonSyntax, locate, parse
+from guardship.playbooks.arm.lenient_json import JsonSyntax, Places, parse
 from guardship.playbooks.firing import Firing, NotPublished
 from guardship.playbooks.library import NotPublishable
 from guardship.playbooks.validation import Located
-from tests.unit.connectors.runbook_jobs import RunbookJobs
-from tests.unit.playbooks.engine_room import EXAMPLE, Room, build, call, compose, engine_room
 
 
 @pytest.fixture
@@ -77,7 +77,12 @@ def test_a_published_version_stays_when_the_draft_breaks(room: Room) -> None:
         ({"A": compose(1, runAfter={"A": ["Succeeded"]})}, "CyclicRunAfter", "circle", "actions.A.runAfter"),
         ({"A": call("post", "/unknown")}, "UnsupportedOperation", "no operation post /unknown", "actions.A.inputs.path"),
         ({"A": {"type": "If", "expression": {"equls": [1, 1]}, "actions": {}}}, "InvalidCondition", "equls", "actions.A.expression.equls"),
-        ({"A": {"type": "SetVariable", "inputs": {"name": "v", "value": 1}}}, "UnknownVariable", "no variable called v", "actions.A.inputs.name"),
+        (
+            {"A": {"type": "SetVariable", "inputs": {"name": "v", "value": 1}}},
+            "UnknownVariable",
+            "no variable called v",
+            "actions.A.inputs.name",
+        ),
     ],
 )
 def test_what_cannot_run_is_refused_by_name_and_place(room: Room, actions: dict[str, Any], code: str, words: str, path: str) -> None:
@@ -118,7 +123,7 @@ def test_comments_marks_and_trailing_commas_are_read(room: Room) -> None:
 
 def test_a_path_is_found_in_a_text_with_escapes() -> None:
     text = '{"a": [1, {"b\\"c": "x\\u0041@{bad"}]}'
-    span = locate(text, ("a", 1, 'b"c'), 2, 3)
+    span = Places(text).locate(("a", 1, 'b"c'), 2, 3)
     assert text[span.start] == "@"
 
 
@@ -140,7 +145,10 @@ def test_template_functions_variables_and_parameters_are_worked_out(room: Room) 
                 "properties": {
                     "definition": {
                         "triggers": {"manual": {"type": "Request"}},
-                        "actions": {"A": {"type": "Compose", "inputs": "[resourceGroup().location]"}, "B": {"type": "Compose", "inputs": "[[literal]"}},
+                        "actions": {
+                            "A": {"type": "Compose", "inputs": "[resourceGroup().location]"},
+                            "B": {"type": "Compose", "inputs": "[[literal]"},
+                        },
                     }
                 },
             },
@@ -161,7 +169,10 @@ def test_a_template_that_lacks_a_value_names_it_and_loads_the_rest(room: Room) -
                 "type": "Microsoft.Logic/workflows",
                 "name": "lacking",
                 "properties": {
-                    "definition": {"triggers": {"manual": {"type": "Request"}}, "actions": {"A": {"type": "Compose", "inputs": "[parameters('Who')]"}}}
+                    "definition": {
+                        "triggers": {"manual": {"type": "Request"}},
+                        "actions": {"A": {"type": "Compose", "inputs": "[parameters('Who')]"}},
+                    }
                 },
             }
         ],

@@ -3,9 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.playbooks.engine_room import after, call, compose, engine_room, statuses
 
 from guardship.playbooks.firing import Firing
-from tests.unit.playbooks.engine_room import after, call, compose, engine_room, statuses
 
 
 def run(home: Path, actions: dict[str, Any], body: Any = None, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.playbooks.engine_room import Room, after, compose, engine_room
 
 from guardship.clock import SystemClock
 from guardship.playbooks.automation_rules import AutomationRules, BadCondition, Conditions, NewRule, would_have_caught
 from guardship.playbooks.run_rows import RunFilter
 from guardship.playbooks.triggering import BadSignature, RequestCall, Triggering, WrongTrigger
 from guardship.storage.outbox import Event
-from tests.unit.playbooks.engine_room import Room, after, compose, engine_room
 
 TRIGGER = {
     "alert": {
@@ -95,7 +95,10 @@ def test_trigger_conditions_keep_a_run_from_starting(tmp_path: Path) -> None:
         async with engine_room(tmp_path) as room:
             playbook_id = room.publish(NOTE, triggers=trigger)
             triggering = triggering_of(room)
-            return [await asyncio.to_thread(triggering.run_on_alert, playbook_id, alert(1, severity), by="ada") is not None for severity in ("High", "Low")]
+            return [
+                await asyncio.to_thread(triggering.run_on_alert, playbook_id, alert(1, severity), by="ada") is not None
+                for severity in ("High", "Low")
+            ]
 
     assert asyncio.run(work()) == [True, False]
 

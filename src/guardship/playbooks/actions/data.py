@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from jsonschema import Draft4Validator
+from jsonschema import Draft7Validator
 from jsonschema.exceptions import SchemaError
 
 from guardship.playbooks.actions.conditions import read_condition
@@ -32,11 +32,11 @@ def read_parse_json(inputs: Any, path: Path, reading: Reading) -> Immediate:
     given = reading.object(inputs, path, what="the inputs of ParseJson")
     content = reading.tree(field_of(given, "content"), (*path, "content"))
     schema = field_of(given, "schema")
-    validator: Draft4Validator | None = None
+    validator: Draft7Validator | None = None
     if isinstance(schema, dict) and schema:
         try:
-            Draft4Validator.check_schema(schema)
-            validator = Draft4Validator(schema)
+            Draft7Validator.check_schema(schema)
+            validator = Draft7Validator(schema)
         except SchemaError as error:
             reading.problem((*path, "schema"), f"the schema is not valid: {error.message}", "InvalidSchema")
 

@@ -37,6 +37,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     action: str | None = None
+    refused: set[str] = field(default_factory=set)  # folded names of actions that are there and cannot run
 
     def problem(self, path: Path, message: str, code: str, *, hint: str | None = None, start: int = 0, end: int = 0) -> None:
         self.problems.append(Problem(path, message, code, hint, start, end))

@@ -5,6 +5,7 @@ What is not JSON is blanked out in place, so that every offset still means the t
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -14,9 +15,8 @@ from guardship.playbooks.definition import Path
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
-_SPACE = re.compile(r"\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_SCALAR = re.compile(r"[^\s,\]}]+")
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 MOST_CHARACTERS = 32 * 1024 * 1024
 
@@ -57,21 +57,70 @@ def parse(text: str) -> Any:
         raise JsonSyntax("this JSON is nested too deep") from error
 
 
-def locate(text: str, path: Path, start: int = 0, end: int = 0) -> Span:
-    """Where the value at `path` lies, or the nearest thing round it; `start` and `end` are offsets inside a string value."""
-    blank = clean(text)
-    position = _after_space(blank, 0)
-    for step in path:
-        found = _member(blank, position, step) if blank.startswith("{", position) else _element(blank, position, step)
-        if found is None:
-            return Span.of(text, position, position + 1)
-        position = found
-    match = _STRING.match(blank, position)
-    if match is None:
-        return Span.of(text, position, position + 1)
-    if end <= start:
-        return Span.of(text, match.start(), match.end())
-    return Span.of(text, match.start(1) + _raw_offset(match.group(1), start), match.start(1) + _raw_offset(match.group(1), end))
+class Places:
+    """Where everything in a text lies: one pass over it, then every path is a few look-ups."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._root = _Reader(clean(text)).value()
+
+    def locate(self, path: Path, start: int = 0, end: int = 0) -> Span:
+        """The span of the value at `path`, or of the nearest thing round it; `start` and `end` are offsets inside a string value."""
+        here = self._root
+        for step in path:
+            found = here.inside.get(step)
+            if found is None and isinstance(step, str):
+                found = next(
+                    (place for name, place in here.inside.items() if isinstance(name, str) and name.casefold() == step.casefold()), None
+                )
+            if found is None:
+                return Span.of(self._text, here.position, here.position + 1)
+            here = found
+        match = _STRING.match(self._text, here.position)
+        if match is None:
+            return Span.of(self._text, here.position, here.position + 1)
+        if end <= start:
+            return Span.of(self._text, match.start(), match.end())
+        raw = match.group(1)
+        return Span.of(self._text, match.start(1) + _raw_offset(raw, start), match.start(1) + _raw_offset(raw, end))
+
+
+@dataclass(slots=True)
+class _Place:
+    position: int
+    inside: dict[str | int, "_Place"] = field(default_factory=dict)
+
+
+class _Reader:
+    """A walk over text that is JSON already; what is not is left where it stops."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = [(match.start(), match.group()) for match in _PIECE.finditer(text)]
+        self._next = 0
+
+    def _take(self) -> tuple[int, str]:
+        if self._next >= len(self._tokens):
+            return len(self._text), ""
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def value(self) -> _Place:
+        position, token = self._take()
+        place = _Place(position)
+        if token == "{":
+            while (found := self._take())[1].startswith('"'):
+                self._take()  # the colon
+                place.inside[json.loads(found[1], strict=False)] = self.value()  # the last of a name wins
+                if self._take()[1] != ",":
+                    break
+        elif token == "[":
+            while self._next < len(self._tokens) and self._tokens[self._next][1] != "]":
+                place.inside[len(place.inside)] = self.value()
+                if self._take()[1] != ",":
+                    return place
+            self._take()
+        return place
 
 
 def _raw_offset(raw: str, offset: int) -> int:
@@ -81,60 +130,3 @@ def _raw_offset(raw: str, offset: int) -> int:
         match = _ESCAPE.match(raw, position)
         position = match.end() if match else position + 1
     return min(position, len(raw))
-
-
-def _after_space(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
-def _member(text: str, position: int, name: str | int) -> int | None:
-    """Where the value of a member begins; the last one of that name wins, names ignore case when none fits exactly."""
-    exact = folded = None
-    position = _after_space(text, position + 1)
-    while (match := _STRING.match(text, position)) is not None:
-        key = json.loads(match.group(), strict=False)
-        position = _after_space(text, _after_space(text, match.end()) + 1)  # over the colon
-        if key == name:
-            exact = position
-        elif isinstance(name, str) and key.casefold() == name.casefold():
-            folded = position
-        position = _after_space(text, _skip(text, position))
-        if text.startswith(",", position):
-            position = _after_space(text, position + 1)
-    return exact if exact is not None else folded
-
-
-def _element(text: str, position: int, index: str | int) -> int | None:
-    if not text.startswith("[", position) or not isinstance(index, int):
-        return None
-    position = _after_space(text, position + 1)
-    for _ in range(index):
-        position = _after_space(text, _skip(text, position))
-        if not text.startswith(",", position):
-            return None
-        position = _after_space(text, position + 1)
-    return position
-
-
-def _skip(text: str, position: int) -> int:
-    """The end of the value that begins here."""
-    if text.startswith('"', position):
-        match = _STRING.match(text, position)
-        return match.end() if match else len(text)
-    if text[position : position + 1] not in ("{", "["):
-        match = _SCALAR.match(text, position)
-        return match.end() if match else position + 1
-    depth = 0
-    while position < len(text):
-        sign = text[position]
-        if sign == '"':
-            match = _STRING.match(text, position)
-            position = match.end() if match else len(text)
-            continue
-        depth += sign in "{["
-        depth -= sign in "}]"
-        position += 1
-        if depth == 0:
-            return position
-    return position

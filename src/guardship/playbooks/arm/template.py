@@ -105,10 +105,10 @@ class _Template:
                 if isinstance(made, dict):
                     self._found.workflows.append(_from_properties(str(called or name), made, (*path, "properties")))
             case "microsoft.web/connections":
-                made = self.evaluate(field_of(resource, "properties", {}), (*path, "properties"))
-                api = field_of(made, "api") if isinstance(made, dict) else None
+                properties = field_of(resource, "properties", {})  # not its parameterValues: secrets are given to our own connections
+                api = self.evaluate(field_of(properties, "api", {}), (*path, "properties", "api"))
                 written = str(field_of(api, "id", "")) if isinstance(api, dict) else ""
-                shown = str(field_of(made, "displayName", called)) if isinstance(made, dict) else str(called)
+                shown = str(self.evaluate(field_of(properties, "displayName", called), (*path, "properties", "displayName")))
                 self._found.connections.append(FoundConnection(str(called), written.rsplit("/", 1)[-1].lower(), shown))
             case "microsoft.resources/deployments":
                 self._read_nested(resource, path, name)
@@ -127,7 +127,7 @@ class _Template:
     # ---- expressions
 
     def evaluate(self, value: Any, path: Path) -> Any:
-        """The value with every `[…]` worked out; what fails is reported and becomes null."""
+        """The value with every `[…]` worked out; what fails is reported and stays as it is written."""
         if isinstance(value, str):
             return self._string(value, path) if value.startswith("[") else value
         if isinstance(value, list):
@@ -149,7 +149,7 @@ class _Template:
             self._found.problems.append(Problem(path, error.message, "InvalidExpression", error.hint, start, start + 1))
         except EvaluationFailed as error:
             self._found.problems.append(Problem(path, error.message, "InvalidTemplate", error.hint))
-        return None
+        return text  # as it stands, so that one thing that is missing is one problem
 
     def _node(self, node: Node) -> Value:
         match node:

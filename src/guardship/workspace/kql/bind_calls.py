@@ -118,7 +118,8 @@ class CallBinder(ABC):
                 if rows is None or node.name == "materialize":
                     raise WrongArguments(f"{node.name} takes one query", span=node.span)
                 first = next(column for column in rows.columns if not column.is_hidden)
-                return plan.ScalarOf(plan.Select(rows, (plan.Output(first, plan.ColumnRef(first)),), (first,)), first.type)
+                narrowed = plan.Select(rows, (plan.Output(first, plan.ColumnRef(first)),), (first,))
+                return plan.ScalarOf(plan.Limited(narrowed, 1, (first,)), first.type)
             case _:
                 return self._pack_all(node)
 

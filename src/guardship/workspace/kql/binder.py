@@ -185,7 +185,7 @@ def _operator(node: syntax.Operator, relation: plan.Relation, environment: Envir
     match node:
         case syntax.Where(predicate=predicate):
             binder = ExpressionBinder(Scope(relation.columns, environment))
-            return plan.Filter(relation, binder.predicate(predicate), relation.columns)
+            return _filtered(relation, binder.predicate(predicate))
         case syntax.Project(items=items):
             return bind_project(items, relation, environment)
         case syntax.Extend(items=items):
@@ -214,6 +214,15 @@ def _operator(node: syntax.Operator, relation: plan.Relation, environment: Envir
             return bind_mv_expand(node, relation, environment)
         case syntax.Render():
             return relation
+
+
+def _filtered(relation: plan.Relation, predicate: plan.Expr) -> plan.Relation:
+    """Filters that follow each other are one."""
+    if not isinstance(relation, plan.Filter):
+        return plan.Filter(relation, predicate, relation.columns)
+    known = relation.predicate
+    before = known.operands if isinstance(known, plan.Logic) and known.operator == "and" else (known,)
+    return plan.Filter(relation.input, plan.Logic("and", (*before, predicate)), relation.columns)
 
 
 def _order(key: syntax.SortKey, relation: plan.Relation, environment: Environment) -> plan.Order:

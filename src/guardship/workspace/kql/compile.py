@@ -6,6 +6,7 @@ from datetime import datetime
 
 from guardship.workspace.kql import plan
 from guardship.workspace.kql.binder import bind
+from guardship.workspace.kql.errors import TooLarge
 from guardship.workspace.kql.lower_duckdb import lower
 from guardship.workspace.kql.parser import parse
 from guardship.workspace.kql.schema import Schema
@@ -30,5 +31,10 @@ def compile_query(
     scan_range: ScanRange | None = None,
     row_limit: int | None = None,
 ) -> Compiled:
-    bound = bind(parse(text), schema, now, parameters=parameters, scan_range=scan_range)
-    return Compiled(lower(bound, row_limit=row_limit), bound.columns, bound.tables, bound.is_ordered, bound.visualization)
+    """Raises a QueryError that names the place; a query nested beyond all use is refused too."""
+    try:
+        bound = bind(parse(text), schema, now, parameters=parameters, scan_range=scan_range)
+        sql = lower(bound, row_limit=row_limit)
+    except RecursionError:
+        raise TooLarge("it is nested too deeply") from None
+    return Compiled(sql, bound.columns, bound.tables, bound.is_ordered, bound.visualization)

@@ -60,6 +60,13 @@ class WrongArguments(QueryError):
     code = "query.wrong_arguments"
 
 
+class TooLarge(QueryError):
+    code = "query.too_large"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"this query is too large: {what}", hint="split it into several queries")
+
+
 class DuplicateColumn(QueryError):
     code = "query.duplicate_column"
 

@@ -146,7 +146,7 @@ class ExpressionLowering:
         if not node.is_case_sensitive:
             (column,) = node.rows.columns
             lowered = sql.call("lower", exp.column(column_name(column)))
-            rows = exp.select(lowered).from_(rows.as_("t")).subquery()
+            rows = exp.Subquery(this=exp.select(lowered).from_(sql.inside(rows.this), copy=False))
         found = sql.coalesce(exp.Paren(this=exp.In(this=subject, query=rows)), sql.false())
         return (sql.negated(found) if node.is_negated else found), False
 

@@ -16,13 +16,11 @@ STRING_OPERATORS = frozenset(
 _COMPARISONS = frozenset({"==", "!=", "<>", "<", "<=", ">", ">=", "=~", "!~", ":"})
 _LISTS = frozenset({"in", "!in", "in~", "!in~", "has_any", "has_all"})
 _LITERALS = frozenset({TokenKind.LONG, TokenKind.REAL, TokenKind.TIMESPAN, TokenKind.TYPED, TokenKind.DYNAMIC})
-_DEEPEST = 200  # brackets inside brackets; keeps a hostile query from exhausting the stack
 
 
 class ExpressionParser(ABC):
     def __init__(self, text: str) -> None:
         self.cursor = Cursor(text)
-        self._depth = 0
 
     @abstractmethod
     def pipeline(self) -> syntax.Pipeline: ...
@@ -34,15 +32,6 @@ class ExpressionParser(ABC):
     def begins_pipeline(self) -> bool: ...
 
     def expression(self) -> syntax.Expression:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise BrokenSyntax("this query is nested too deeply", span=self.cursor.span_of(self.cursor.token))
-        try:
-            return self._either()
-        finally:
-            self._depth -= 1
-
-    def _either(self) -> syntax.Expression:
         left = self._both()
         while self.cursor.accept("or"):
             left = self._binary("or", left, self._both())

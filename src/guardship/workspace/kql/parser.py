@@ -1,13 +1,13 @@
 """Statements and pipelines: `parse` turns the text of a query into its syntax tree, or raises naming the place."""
 
 from guardship.workspace.kql import syntax
-from guardship.workspace.kql.errors import BrokenSyntax, QueryError, Unsupported
+from guardship.workspace.kql.errors import BrokenSyntax, QueryError, TooLarge, Unsupported
 from guardship.workspace.kql.parse_expressions import as_source
 from guardship.workspace.kql.parse_operators import OTHERS, OperatorParser
 from guardship.workspace.kql.tokens import TokenKind
 
 _STATEMENTS = frozenset({"alias", "restrict", "set"})
-_SOURCES = frozenset({"datatable", "print", "union"})
+_SOURCES = frozenset({"datatable", "union"})
 _HEADS = frozenset({"search", "find", "externaldata", "evaluate"})
 
 
@@ -22,6 +22,8 @@ def problems(text: str) -> list[QueryError]:
     for _ in range(10):
         try:
             parse(blanked)
+        except RecursionError:
+            return [*found, TooLarge("it is nested too deeply")]
         except QueryError as error:
             if error.span is None or (found and found[-1].span == error.span):
                 return found
@@ -118,6 +120,8 @@ class _Parser(OperatorParser):
         token, following = self.cursor.token, self.cursor.ahead()
         if token.kind is not TokenKind.NAME:
             return token.text == "(" and token.kind is TokenKind.MARK and self._holds_pipeline()
+        if token.text == "print":
+            return not (following.kind is TokenKind.MARK and following.text in ("|", ";", ")", ",", "="))
         if token.text in _SOURCES:
             return following.kind is not TokenKind.MARK or following.text == "("
         if token.text in _HEADS:

@@ -7,9 +7,11 @@ from itertools import count
 
 from guardship.errors import Span
 from guardship.workspace.kql import plan, syntax
-from guardship.workspace.kql.errors import UnknownColumn, nearest
+from guardship.workspace.kql.errors import TooLarge, UnknownColumn, nearest
 from guardship.workspace.kql.schema import Schema
 from guardship.workspace.kql.types import KqlType
+
+MOST_COLUMNS = 200_000  # of all steps together; lets that use lets twice double at each
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ class Environment:
         return replace(self, lets={**self.lets, name: value})
 
     def column(self, name: str, kind: KqlType, *, is_hidden: bool = False) -> plan.Column:
-        return plan.Column(next(self.ids), name, kind, is_hidden)
+        number = next(self.ids)
+        if number > MOST_COLUMNS:
+            raise TooLarge("its tables are used too often")
+        return plan.Column(number, name, kind, is_hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,15 @@ def call(name: str, *arguments: Tree) -> Tree:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
+def named(tree: Tree, name: str) -> Tree:
+    """`tree AS name`. Not sqlglot's own alias_, which copies the tree."""
+    return exp.Alias(this=tree, alias=exp.to_identifier(name))
+
+
+def inside(select: exp.Query, name: str = "t") -> exp.Subquery:
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
 def text(value: str) -> Tree:
     return exp.Literal.string(value)
 

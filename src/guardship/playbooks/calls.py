@@ -17,7 +17,7 @@ from guardship.telemetry import get_log
 
 CALLS_AT_ONCE = 20  # on one connection
 
-log = get_log("calling")
+log = get_log("calls")
 
 _HTTP_OPTIONS = ("authentication", "cookie", "operationOptions")
 
@@ -62,7 +62,7 @@ class Caller:
         except TimeoutError:
             return Came(failure=Failure("ActionTimedOut", "the call was not answered before its deadline", is_timeout=True))
         except Exception as error:
-            log.exception("calling.connector_fault", run_id=run.run_id, key=call.key, connector=call.connector)
+            log.exception("calls.connector_fault", run_id=run.run_id, key=call.key, connector=call.connector)
             return Came(failure=Failure("ConnectorFault", f"{type(error).__name__}: {error}", is_unknown=True))
 
     async def _call(self, run: Run, deed: Outside | None, call: Call) -> tuple[ConnectorResponse, bool]:

@@ -1,0 +1,147 @@
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.playbooks.crashing import MIXED
+from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
+
+from guardship.playbooks.firing import Firing
+from guardship.playbooks.journal import Append, StaleLease
+from guardship.playbooks.journal_writer import JournalUnavailable, Refused
+from guardship.playbooks.projection import ActionRow
+from guardship.playbooks.run_rows import RunFilter
+
+
+async def ended(room: Room, name: str, body: Any = None) -> str:
+    playbook_id = room.publish(MIXED[name], name=name)
+    accepted = await room.runner.accept_soon(Firing(playbook_id, None, body))
+    await room.runner.wait_ended(accepted.run_id)
+    return accepted.run_id
+
+
+@pytest.mark.parametrize("name", list(MIXED))
+def test_the_rows_of_the_run_view_can_be_made_again_from_the_journal(tmp_path: Path, name: str) -> None:
+    async def work() -> tuple[list[ActionRow], list[ActionRow]]:
+        async with engine_room(tmp_path) as room:
+            run_id = await ended(room, name, {"Severity": "High", "Host": "web-1"})
+            workflow = room.library.published(room.library.named(name).playbook_id).workflow
+            loaded = room.journal.load(run_id, workflow)
+            return sorted(loaded.projection.rows.values(), key=lambda row: (row.first_seq, row.key)), room.runs.rows.actions(run_id)
+
+    rebuilt, written = asyncio.run(work())
+    assert rebuilt == written
+
+
+def test_the_state_that_is_loaded_is_the_state_that_ended(tmp_path: Path) -> None:
+    async def work() -> tuple[Any, Any]:
+        async with engine_room(tmp_path) as room:
+            run_id = await ended(room, "loops")
+            workflow = room.library.published(room.library.named("loops").playbook_id).workflow
+            state = room.journal.load(run_id, workflow).state
+            return state, room.runs.rows.run(run_id)
+
+    state, row = asyncio.run(work())
+    assert (state.status, state.version) == (row.status, state.version)
+    assert state.variables == {"n": 2}
+    assert state.records["End"].outputs == 2
+
+
+def submit(room: Room, append: Append) -> Any:
+    async def work() -> Any:
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Any] = loop.create_future()
+        room.journal.append(append, lambda result, error: waiting.set_exception(error) if error else waiting.set_result(result), loop)
+        return await waiting
+
+    return work()
+
+
+def an_append(run_id: str, *, epoch: int, version: int, key: str = "x") -> Append:
+    rows = [(run_id, version, "VariableSet", key, 1, None, epoch, "{}")]
+    return Append(run_id, epoch, version, rows, [], {}, [], ("Running", None, None, 1, None, None))
+
+
+def test_an_append_under_an_old_lease_or_version_is_refused_and_the_others_are_written(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}})
+            accepted = [await room.runner.accept_soon(Firing(playbook_id, None, None)) for _ in range(2)]
+            await asyncio.sleep(0.3)
+            first, second = (room.journal.head(one.run_id) for one in accepted)
+            stale = submit(room, an_append(first.run_id, epoch=9, version=first.version))
+            late = submit(room, an_append(first.run_id, epoch=1, version=first.version - 1))
+            good = submit(room, an_append(second.run_id, epoch=1, version=second.version))
+            results = await asyncio.gather(stale, late, good, return_exceptions=True)
+            assert isinstance(results[0], StaleLease)
+            assert isinstance(results[1], StaleLease)
+            assert results[2] == second.version + 1
+
+    asyncio.run(work())
+
+
+def test_a_row_the_database_does_not_take_fails_alone(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}})
+            accepted = [await room.runner.accept_soon(Firing(playbook_id, None, None)) for _ in range(2)]
+            await asyncio.sleep(0.3)
+            first, second = (room.journal.head(one.run_id) for one in accepted)
+            guilty = an_append(first.run_id, epoch=1, version=first.version)
+            guilty.rows = [(*guilty.rows[0][:-1], None)]
+            results = await asyncio.gather(
+                submit(room, guilty), submit(room, an_append(second.run_id, epoch=1, version=second.version)), return_exceptions=True
+            )
+            assert isinstance(results[0], Refused)
+            assert results[1] == second.version + 1
+
+    asyncio.run(work())
+
+
+def test_while_the_database_is_away_nothing_is_acknowledged_and_running_runs_go_on_later(tmp_path: Path) -> None:
+    async def work() -> tuple[str, int]:
+        async with engine_room(tmp_path) as room:
+            actions = {"Slow": call("post", "/repeatable", {"seconds": 0.3}, runAfter={}), "Next": compose(1, runAfter=after("Slow"))}
+            playbook_id = room.publish(actions)
+            accepted = await room.runner.accept_soon(Firing(playbook_id, None, None))
+            await asyncio.sleep(0.1)
+            blocker = sqlite3.connect(tmp_path / "guardship.db", isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+            refused = asyncio.create_task(room.runner.accept_soon(Firing(playbook_id, None, None)))
+            with pytest.raises(JournalUnavailable):
+                await refused  # the writer gives up after the busy time
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            status = await room.runner.wait_ended(accepted.run_id)
+            return status, len(room.runs.rows.runs(RunFilter()))
+
+    assert asyncio.run(work()) == ("Succeeded", 1)
+
+
+def test_runs_are_told_in_the_published_shape(tmp_path: Path) -> None:
+    async def work() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with engine_room(tmp_path) as room:
+            run_id = await ended(room, "loops")
+            return room.runs.published_run(run_id), room.runs.published_list(RunFilter(limit=1), next_link="/next")
+
+    run, listed = asyncio.run(work())
+    assert run["type"] == "workflows/runs"
+    actions = run["properties"]["actions"]
+    assert actions["Each"]["iterationCount"] == 3
+    assert actions["Mark"] == {"repetitionCount": 3, "canResubmit": False, "status": "Succeeded", "code": "NotSpecified"}
+    assert set(actions["End"]) >= {"inputsLink", "outputsLink", "startTime", "endTime", "status", "code", "correlation", "retryHistory"}
+    assert listed["nextLink"] == "/next"
+    assert listed["value"][0]["properties"]["trigger"]["status"] == "Succeeded"
+
+
+def test_the_view_shows_the_pass_of_a_loop_that_is_asked_for(tmp_path: Path) -> None:
+    async def work() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        async with engine_room(tmp_path) as room:
+            run_id = await ended(room, "loops")
+            return room.runs.view(run_id, iterations={"Each": 2}), room.runs.repetitions(run_id, "Each")
+
+    view, passes = asyncio.run(work())
+    each = next(action for action in view["actions"] if action["name"] == "Each")
+    assert [action["key"] for action in each["branches"][0]["actions"]] == ["Each[2]/Mark", "Each[2]/Post"]
+    assert [one["status"] for one in passes] == ["Succeeded"] * 3
