@@ -93,7 +93,7 @@ def test_where_the_session_lives_on_the_demo_does_not_lie(environment: dict[str,
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     result = json.loads(done.stdout)
-    assert (result["contained"], result["live_sessions_cut"], result["new_connections_blocked"]) == (False, "failed", "verified")
+    assert (result["contained"], result["live_sessions_cut"], result["new_connections_blocked"]) == (False, "failed", "verified"), result
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name)

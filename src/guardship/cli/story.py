@@ -81,7 +81,8 @@ class Story:
         self._at[event] = at
         if event == "last_packet":
             put_ms = message.get("put_to_last_packet_ms")
-            self.result.seconds["put_to_last_packet"] = None if put_ms is None else round(float(put_ms) / 1000, 6)
+            # A last packet that came just before the change was heard of counts as none after it.
+            self.result.seconds["put_to_last_packet"] = None if put_ms is None else round(max(float(put_ms), 0.0) / 1000, 6)
             self._measure()
         self._tell(at, _LAB_WORDS[event], _lab_detail(event, message))
 
@@ -101,11 +102,13 @@ class Story:
                 self._take_isolation(item)
 
     def _take_run(self, item: dict[str, Any]) -> None:
-        if item.get("status") == "Running" and "run" not in self._at:
+        """A run that is over before anybody looked is told as begun and ended at once."""
+        run_url = f"{self._url}/runs/{item['id']}"
+        if "run" not in self._at:
             self._at["run"] = str(item["at"])
-            self.result.run_url = f"{self._url}/runs/{item['id']}"
+            self.result.run_url = run_url
             self._tell(str(item["at"]), f"Playbook {item.get('playbook', '')} starts", f"run {item.get('number', '')}")
-        elif item.get("ended") and "run_ended" not in self._at and self.result.run_url and self.result.run_url.endswith(str(item["id"])):
+        if item.get("ended") and "run_ended" not in self._at and self.result.run_url == run_url:
             self._at["run_ended"] = str(item["at"])
             self._tell(str(item["at"]), f"The run ended: {item.get('status')}", "")
 
@@ -146,6 +149,6 @@ class Story:
 
 def _lab_detail(event: str, message: dict[str, Any]) -> str:
     if event == "last_packet" and message.get("put_to_last_packet_ms") is not None:
-        return f"{float(message['put_to_last_packet_ms']):.1f} ms after the group changed"
+        return f"{max(float(message['put_to_last_packet_ms']), 0.0):.1f} ms after the group changed"
     parts = [f"{name} {message[name]}" for name in ("source", "target", "subject", "account") if message.get(name)]
     return ", ".join(parts)

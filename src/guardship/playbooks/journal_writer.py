@@ -10,11 +10,11 @@ import sqlite3
 import threading
 import time
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import Table, bindparam, delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guardship.errors import Fault, GuardshipError
@@ -55,26 +55,38 @@ class Rows:
     dropped_timers: list[tuple[str, str]] = field(default_factory=list)
 
     def flush(self, cursor: sqlite3.Cursor) -> None:
-        if self.journal:
-            cursor.executemany(_INSERT_JOURNAL, self.journal)
-        if self.actions:
-            cursor.executemany(_UPSERT_ACTION, self.actions)
+        _JOURNAL_ROWS.insert(cursor, self.journal)
+        _ACTION_ROWS.insert(cursor, self.actions)
         if self.dropped_timers:
             cursor.executemany(_DELETE_TIMER, self.dropped_timers)
-        if self.timers:
-            cursor.executemany(_UPSERT_TIMER, self.timers)
+        _TIMER_ROWS.insert(cursor, self.timers)
 
 
-def _upserting(table: Any) -> str:
-    made = upsert(table)
-    keys = [column.name for column in table.primary_key]
-    others = {column.name: made.excluded[column.name] for column in table.columns if column.name not in keys}
-    return statement(made.on_conflict_do_update(index_elements=keys, set_=others), *[column.name for column in table.columns])
+class _ManyRows:
+    """Inserts many rows a statement: each step of SQLite gives the interpreter's lock away and has to win it back from the event loop."""
+
+    def __init__(self, table: Table, *, replaces: bool) -> None:
+        made = upsert(table)
+        names = [column.name for column in table.columns]
+        if replaces:
+            keys = [column.name for column in table.primary_key]
+            made = made.on_conflict_do_update(index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys})
+        one = statement(made, *names)
+        values = f"({', '.join('?' * len(names))})"
+        self._sql = {size: one.replace(values, ", ".join([values] * size), 1) for size in _SIZES}
+
+    def insert(self, cursor: sqlite3.Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
+        start = 0
+        for size in _SIZES:
+            while len(rows) - start >= size:
+                cursor.execute(self._sql[size], [value for row in rows[start : start + size] for value in row])
+                start += size
 
 
-_INSERT_JOURNAL = statement(insert(JOURNAL), *[column.name for column in JOURNAL.columns])
-_UPSERT_ACTION = _upserting(ACTION)
-_UPSERT_TIMER = _upserting(TIMER)
+_SIZES = (64, 16, 4, 1)
+_JOURNAL_ROWS = _ManyRows(JOURNAL, replaces=False)
+_ACTION_ROWS = _ManyRows(ACTION, replaces=True)
+_TIMER_ROWS = _ManyRows(TIMER, replaces=True)
 _DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run"), TIMER.c.key == bindparam("place")), "run", "place")
 
 

@@ -130,7 +130,7 @@ class Runner:
     ) -> str:
         published = self._playbooks.published(firing.playbook_id)
         trigger_name = firing.trigger_name or published.workflow.triggers[0].name
-        run_id = new_id("run")
+        run_id = self._draw_run_id()
         correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by}
         outputs: dict[str, Any] = {"headers": dict(firing.headers), "body": firing.body}
         if firing.queries:
@@ -272,6 +272,11 @@ class Runner:
             turn.take_message(message)
 
     # ---- what turns need (see turn.Host)
+
+    def _draw_run_id(self) -> str:
+        self._drawn += 1
+        now = to_micros(self._clock.now()) // 1000
+        return f"run_{now:012x}{blake2b(self._drawn.to_bytes(8), key=self._secret, digest_size=9).hexdigest()}"
 
     def draw(self) -> tuple[int, bytes]:
         # From a secret of this process: asking the kernel for each of thousands a second costs more than all else in a step.

@@ -1,0 +1,56 @@
+"""A disk that fills up: rows are refused by name, what was acknowledged stays, and rows are taken again when there is room."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from guardship.clock import HeldClock
+from guardship.workspace.catalog import Catalog
+from guardship.workspace.duckdb_store import DuckDbStore, StoreFailed, StoreFull
+from guardship.workspace.ingest import Ingest
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LINES = [{"Computer": "web-1", "SyslogMessage": os.urandom(400).hex()} for _ in range(500)]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB, where we may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if LIBC.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=8m") != 0:
+        pytest.skip("no right to mount a file system here")
+    yield disk
+    LIBC.umount2(bytes(disk), 2)
+
+
+def fill(ingest: Ingest) -> int:
+    """Rows acknowledged until the disk is full."""
+    count = 0
+    for _ in range(200):
+        try:
+            count += ingest.ingest("Syslog", LINES).accepted
+        except (StoreFull, StoreFailed):
+            return count
+    pytest.fail("the disk did not fill up")
+
+
+@pytest.mark.parametrize("reserve_bytes", [0, 2 * 1024 * 1024], ids=["to the last byte", "with a reserve"])
+def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path, reserve_bytes: int) -> None:
+    catalog, clock = Catalog.load(), HeldClock(datetime(2026, 11, 24, tzinfo=UTC))
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 2 * 1024 * 1024)
+    store = DuckDbStore(small_disk / "logs.duckdb", catalog, threads=1, reserve_bytes=reserve_bytes)
+    ingest = Ingest(store, catalog, clock)
+    acknowledged = fill(ingest)
+    with pytest.raises(StoreFull, match="is full"):
+        ingest.ingest("Syslog", LINES)
+    ballast.unlink()
+    acknowledged += ingest.ingest("Syslog", LINES[:10]).accepted
+    assert store.row_count("Syslog") == acknowledged
+    ingest.stop()
+    store.close()
