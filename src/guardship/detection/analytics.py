@@ -129,7 +129,7 @@ class Scheduler:
                 timeout_seconds=TIMEOUT_SECONDS,
             )
         except GuardshipError as error:
-            self._failed(rule, str(error), now)
+            self._failed(rule, str(error), after, now)
             return []
         alerts = self._raise(rule, answer, max(after, through), now, started)
         if alerts:
@@ -173,13 +173,14 @@ class Scheduler:
         by_entities = _earlier(session, rule.rule_id, Alert.entity_digest, {finding.entity_digest for finding in findings})
         return judge(findings, rule, by_fingerprint=by_fingerprint, by_entities=by_entities, silent_until=row.silent_until, now=now)
 
-    def _failed(self, rule: RuleDefinition, reason: str, now: datetime) -> None:
+    def _failed(self, rule: RuleDefinition, reason: str, after: datetime, now: datetime) -> None:
         """What was not judged stays to be judged: the place in the rows does not move."""
         log.warning("rule.failed", rule_id=rule.rule_id, reason=reason)
         with self._database.transaction() as session:
             row = session.get(Rule, rule.rule_id)
             if row is not None:
                 row.last_error, row.last_run_at = reason, now
+                row.seen_through = row.seen_through or after
                 row.next_due_at = now + timedelta(seconds=row.frequency_seconds)
 
 

@@ -60,8 +60,7 @@ def _same(finding: Finding, rule: RuleDefinition, known: Mapping[str, Earlier], 
     earlier = known.get(finding.fingerprint)
     if earlier is None or finding.is_event:
         return earlier
-    span = timedelta(seconds=max(rule.lookback_seconds, rule.suppression_seconds))
-    return earlier if now < earlier.last_seen_at + span else None
+    return earlier if now < earlier.last_seen_at + timedelta(seconds=rule.lookback_seconds) else None
 
 
 def _suppressing(finding: Finding, rule: RuleDefinition, known: Mapping[str, Earlier], now: datetime) -> Earlier | None:

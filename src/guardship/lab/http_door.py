@@ -52,18 +52,17 @@ class HttpDoor:
         self._context = context
         self._answer = answer
         self._connections: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         self._listening.listen(_BACKLOG)
-        self._accepting = asyncio.create_task(self._accept())
+        asyncio.get_running_loop().add_reader(self._listening, self._accept)
 
     async def close(self) -> None:
-        tasks = [*self._connections, *([self._accepting] if self._accepting else [])]
+        asyncio.get_running_loop().remove_reader(self._listening)
+        tasks = list(self._connections)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._accepting = None
 
     async def refuse_for(self, seconds: float) -> None:
         await self.close()
@@ -71,18 +70,18 @@ class HttpDoor:
         await asyncio.sleep(seconds)
         self.open()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(self._listening)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = asyncio.create_task(self._converse(connection))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+    def _accept(self) -> None:
+        """Not awaited: an accept that is cancelled as it succeeds would lose its socket."""
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:  # gone again, or no descriptor is free: the loop calls again
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = asyncio.get_running_loop().create_task(self._converse(connection))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: connection.close())  # also of a conversation cancelled before its first step
 
     async def _converse(self, connection: socket.socket) -> None:
         reader = asyncio.StreamReader(limit=_READ_BYTES)

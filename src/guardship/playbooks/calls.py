@@ -56,7 +56,8 @@ class Caller:
             async with asyncio.timeout(seconds), gate:
                 response, was_probed = await self._call(run, deed, call)
             self._fault_points.hit("call.after_send")
-            return Came(response.status_code, dict(response.headers), response.body, was_probed=was_probed)
+            headers = {str(name): str(value) for name, value in response.headers.items()}  # plain text: clients have types of their own
+            return Came(response.status_code, headers, response.body, was_probed=was_probed)
         except CallFailed as error:
             return Came(failure=Failure(error.code, error.message, error.may_retry, is_unknown=error.is_unknown))
         except TimeoutError:

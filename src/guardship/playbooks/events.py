@@ -21,6 +21,8 @@ PAYLOADS = ("inputs", "outputs", "items", "value", "trigger")
 
 
 class EventKind(StrEnum):
+    __hash__ = str.__hash__  # an enum's own is Python code, and these are looked up for every event
+
     RUN_ACCEPTED = "RunAccepted"
     CONTAINER_OPENED = "ContainerOpened"
     UNTIL_CHECKED = "UntilChecked"

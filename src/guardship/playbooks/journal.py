@@ -30,6 +30,7 @@ from guardship.storage.blobs import Blobs, BlobUse
 from guardship.storage.database import Database
 
 LEASE_SECONDS = 30
+_KINDS = {kind: kind.value for kind in EventKind}  # plain strings: the driver adapts every other type the slow way
 
 
 class StaleLease(Refused):
@@ -106,6 +107,7 @@ class Append:
     taken: list[tuple[str, int, str]]  # message, position, disposition
     head: tuple[Any, ...]  # status, code, error, started_at, ended_at, due_at
     blobs: list[OwnedBlob] = field(default_factory=list)
+    forgets: bool = False  # the run has ended, and its sealed payloads go
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
         version = self.expected_version + len(self.rows)
@@ -115,6 +117,8 @@ class Append:
             raise StaleLease(f"the run {self.run_id} is worked on elsewhere, or has moved on")
         rows.journal.extend(self.rows)
         rows.actions.extend(self.actions)
+        if self.forgets:
+            rows.forgotten.append((self.run_id,))
         for key, due_at in self.timers.items():
             if due_at is None:
                 rows.dropped_timers.append((self.run_id, key))
@@ -245,7 +249,7 @@ class Journal:
         }
         event = Event(EventKind.RUN_ACCEPTED, "", at, body, None, encode_payloads(body))
         made = self._payloads.encode(run.run_id, event, workflow)
-        row = (run.run_id, 0, event.kind, "", at, None, 1, made.body)
+        row = (run.run_id, 0, _KINDS[event.kind], "", at, None, 1, made.body)
         correlation = run.correlation
         head = (run.run_id, run.playbook_id, run.playbook_version_id, run.trigger_name, run.dedup_key, run.parent_run_id, run.priority)
         tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
@@ -266,7 +270,8 @@ class Journal:
         blobs: list[OwnedBlob] = []
         for seq, event in enumerate(events, first_seq):
             made = self._payloads.encode(run_id, event, workflow)
-            rows.append((run_id, seq, event.kind, event.key, event.at, event.seed, epoch, made.body))
+            rows.append((run_id, seq, _KINDS[event.kind], event.key, event.at, event.seed, epoch, made.body))
+            projection.has_sealed = projection.has_sealed or '"sealed":' in made.body
             projection.fold(seq, event.kind, event.key, event.at, event.body, made.references)
             blobs.extend((run_id, blob) for blob in made.blobs)
         return rows, blobs
@@ -351,6 +356,7 @@ class Journal:
             event = Event(EventKind(kind), key, at, self._payloads.decode(run_id, body, self.blob), seed)
             apply(state, event)
             projection.fold(seq, event.kind, key, at, body, references)
+            projection.has_sealed = projection.has_sealed or '"sealed":' in written
         projection.take_touched()
         return Loaded(state, projection, fired, self.messages(run_id))
 

@@ -18,6 +18,7 @@ from sqlalchemy import Table, bindparam, delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guardship.errors import Fault, GuardshipError
+from guardship.playbooks.events import PAYLOADS
 from guardship.playbooks.fault_points import FaultPoints, FaultRaised
 from guardship.playbooks.journal_tables import ACTION, JOURNAL, TIMER, statement
 from guardship.storage.database import WAL_LIMIT_BYTES, Database
@@ -53,6 +54,7 @@ class Rows:
     actions: list[tuple[Any, ...]] = field(default_factory=list)
     timers: list[tuple[str, str, int, int | None]] = field(default_factory=list)
     dropped_timers: list[tuple[str, str]] = field(default_factory=list)
+    forgotten: list[tuple[str]] = field(default_factory=list)
 
     def flush(self, cursor: sqlite3.Cursor) -> None:
         _JOURNAL_ROWS.insert(cursor, self.journal)
@@ -60,6 +62,9 @@ class Rows:
         if self.dropped_timers:
             cursor.executemany(_DELETE_TIMER, self.dropped_timers)
         _TIMER_ROWS.insert(cursor, self.timers)
+        for run in self.forgotten:
+            cursor.execute(_FORGET_JOURNAL, run)
+            cursor.execute(_FORGET_ACTIONS, run)
 
 
 class _ManyRows:
@@ -87,6 +92,12 @@ _SIZES = (64, 16, 4, 1)
 _JOURNAL_ROWS = _ManyRows(JOURNAL, replaces=False)
 _ACTION_ROWS = _ManyRows(ACTION, replaces=True)
 _TIMER_ROWS = _ManyRows(TIMER, replaces=True)
+_SEALED = ", ".join(f"'$.{name}_ref.sealed'" for name in PAYLOADS)
+_FORGET_JOURNAL = f"UPDATE playbooks_journal SET body = json_remove(body, {_SEALED}) WHERE run_id = ? AND body LIKE '%\"sealed\":%'"  # noqa: S608
+_FORGET_ACTIONS = (
+    "UPDATE playbooks_action SET inputs_ref = json_remove(inputs_ref, '$.sealed'), outputs_ref = json_remove(outputs_ref, '$.sealed') "
+    "WHERE run_id = ? AND (inputs_ref LIKE '%\"sealed\":%' OR outputs_ref LIKE '%\"sealed\":%')"
+)
 _DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run"), TIMER.c.key == bindparam("place")), "run", "place")
 
 

@@ -27,6 +27,14 @@ def idempotency_key(run_id: str, action: Action, frame: Frame) -> str:
     return hashlib.sha256(orjson.dumps([run_id, path, iterations])).hexdigest()
 
 
+def recovery_of(deed: Outside) -> Recovery:
+    """As the operation declares; a POST whose author wants no retries is not repeated after a crash either."""
+    declared = deed.operation.recovery
+    if declared is Recovery.RETRY and deed.operation.method in ("POST", "PATCH") and deed.retry.kind == "none":
+        return Recovery.ASK
+    return declared
+
+
 def start_call(progress: Progress, action: Action, frame: Frame, deed: Outside) -> None:
     key = frame.prefix + action.key
     scope = progress.scope(frame, key)
@@ -63,7 +71,7 @@ def send(
     body: dict[str, Any] = {
         "attempt": attempt,
         "operation": f"{deed.connector}/{operation.name}",
-        "recovery": operation.recovery.value,
+        "recovery": recovery_of(deed).value,
         "effect": operation.has_effect,
         "idempotency_key": idempotent,
         "deadline_at": deadline_at,
@@ -80,7 +88,7 @@ def send(
 
 def take_answer(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record, answer: Answered) -> None:
     failure = answer.failure
-    if failure is not None and failure.is_unknown and deed.operation.recovery is Recovery.ASK:
+    if failure is not None and failure.is_unknown and recovery_of(deed) is Recovery.ASK:
         leave_unknown(progress, frame.prefix + action.key, record, failure.message)
         return
     wants_retry = failure.may_retry if failure else answer.status_code in (408, 429) or answer.status_code >= 500
@@ -146,10 +154,11 @@ def leave_unknown(progress: Progress, key: str, record: Record, reason: str) -> 
 
 def recover(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record) -> None:
     """A call with an intent and no result, found in the journal after a crash."""
-    if deed.operation.recovery is Recovery.ASK:
+    policy = recovery_of(deed)
+    if policy is Recovery.ASK:
         leave_unknown(progress, frame.prefix + action.key, record, "the process ended while this call was under way")
         return
-    asks_first = deed.operation.recovery is Recovery.PROBE
+    asks_first = policy is Recovery.PROBE
     send(progress, action, frame, deed, record.inputs, attempt=record.attempt + 1, asks_first=asks_first, replayed=True)
 
 

@@ -1,6 +1,7 @@
 """The run view's picture of a run, one row an action, folded from its journal; it can be thrown away and made again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -33,25 +34,11 @@ class ActionRow:
     first_seq: int
 
     def values(self) -> tuple[Any, ...]:
-        return (
-            self.run_id,
-            self.key,
-            self.name,
-            self.parent_key,
-            self.iteration,
-            self.kind,
-            self.operation,
-            self.status,
-            self.code,
-            self.error,
-            self.attempt,
-            self.branch,
-            self.inputs_ref,
-            self.outputs_ref,
-            self.started_at,
-            self.ended_at,
-            self.first_seq,
-        )
+        values: tuple[Any, ...] = _VALUES(self)
+        return values
+
+
+_VALUES = attrgetter(*[field.name for field in fields(ActionRow)])
 
 
 class Projection:
@@ -61,6 +48,7 @@ class Projection:
         self._run_id = run_id
         self._workflow = workflow
         self.rows: dict[str, ActionRow] = {}
+        self.has_sealed = False  # a payload of the run lies sealed in its journal
         self._touched: dict[str, ActionRow] = {}
 
     def take_touched(self) -> list[ActionRow]:

@@ -181,6 +181,9 @@ class Turn:
             task.cancel()
         self.calls.clear()
         self._held.clear()
+        for key, record in self.state.records.items():
+            if not record.has_ended:
+                self._buffer.append(Event(EventKind.ACTION_ENDED, key, at, {"status": "Cancelled", "code": "EngineFault"}))
         body: dict[str, Any] = {"status": "Failed", "code": "EngineFault", "error": {"code": "EngineFault", "message": reason}}
         self._buffer.append(Event(EventKind.RUN_ENDED, "", at, body))
         self.state.status, self.state.ended_at = "Failed", at
@@ -196,7 +199,8 @@ class Turn:
         taken, self._taken = self._taken, []
         rows, blobs = self._host.rows(self, self._version, events)
         actions = [row.values() for row in self.projection.take_touched()]
-        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, self._head(), blobs)
+        forgets = self.state.has_ended and self.projection.has_sealed
+        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, self._head(), blobs, forgets)
         self._write(append, held)
 
     def _head(self) -> tuple[Any, ...]:

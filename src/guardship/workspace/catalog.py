@@ -57,6 +57,7 @@ class LogTable:
 
 
 _STANDARD = (
+    LogColumn("TimeGenerated", DATETIME, "When what the row tells of happened"),
     LogColumn("TenantId", STRING, "Id of the workspace"),
     LogColumn("SourceSystem", STRING, "Kind of agent or source the row came by"),
     LogColumn("Type", STRING, "Name of the table"),

@@ -125,7 +125,7 @@ class Ingest:
         with self._starting:
             if self._is_stopped:
                 raise IngestStopped("the log store takes no more rows: it is being stopped")
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="ingest", daemon=True)
                 self._thread.start()
 
@@ -154,15 +154,22 @@ class Ingest:
             stamped = [(waiting.table, _stamped(waiting.table, waiting.batch, received)) for waiting in taken]
             self._store.append(stamped)
         except GuardshipError as error:
-            for waiting in taken:
-                waiting.done.set_exception(error)
+            _refuse(taken, error)
             return
+        except BaseException as error:
+            _refuse(taken, error)  # nobody may wait for ever; the next batch starts a new thread
+            raise
         self._note_received(received)
         for waiting in taken:
             waiting.done.set_result(None)
         for table, batch in stamped:
             for listener in self._listeners:
                 listener(table.name, batch)
+
+
+def _refuse(taken: list[_Waiting], error: BaseException) -> None:
+    for waiting in taken:
+        waiting.done.set_exception(error)
 
 
 def _with_ids(batch: "pa.Table", item_ids: Sequence[str]) -> "pa.Table":

@@ -1,11 +1,13 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from tests.unit.connectors.test_azure_automation import context
+from tests.unit.playbooks.engine_room import after, compose, engine_room
 
 from guardship.connectors.http import ArmDoor, DoorAnswer, Http, OutboundRules
 from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse
@@ -146,6 +148,23 @@ def test_a_host_that_does_not_answer_may_be_tried_again() -> None:
     with pytest.raises(CallFailed) as caught:
         served(ask("http://127.0.0.1:1/", "GET"))
     assert caught.value.may_retry
+
+
+def test_a_playbook_posts_and_reads_the_answer(tmp_path: Path) -> None:
+    async def work(http: Http, base: str) -> Any:
+        async with engine_room(tmp_path, connectors=(http,)) as room:
+            inputs = {"method": "POST", "uri": "@{triggerBody()?['callback']}/echo", "body": {"vm": "@{triggerBody()?['vm']}"}}
+            actions = {
+                "Post": {"type": "Http", "inputs": inputs, "runAfter": {}},
+                "Said": compose("@body('Post')?['text']", runAfter=after("Post")),
+            }
+            view = await room.run(actions, {"callback": base, "vm": "web-1"})
+            posted: Any = room.runs.payload(view["run_id"], "Post", "outputs")
+            return room.runs.payload(view["run_id"], "Said", "outputs"), posted["headers"]
+
+    said, headers = served(work)
+    assert said == '{"vm": "web-1"}'
+    assert headers["Content-Type"].startswith("application/json")
 
 
 class KeptDoor:

@@ -29,7 +29,11 @@ def blocks(draw: st.DrawFn, depth: int, names: list[int]) -> dict[str, Any]:
         name = f"A{len(names)}"
         before = draw(st.lists(st.sampled_from(sorted(made)), max_size=2, unique=True)) if made else []
         run_after = {one: draw(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3, unique=True)) for one in before}
-        kind = draw(st.sampled_from(["compose", "call", "call", "scope", "if", "foreach"] if depth else ["compose", "call"]))
+        kind = draw(
+            st.sampled_from(
+                ["compose", "call", "call", "scope", "if", "foreach", "until", "switch", "wait"] if depth else ["compose", "call"]
+            )
+        )
         made[name] = {**_action(draw, kind, depth, names), "runAfter": run_after}
     return made
 

@@ -1,3 +1,4 @@
+import json
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ from guardship.playbooks.reading import read_workflow
 from guardship.playbooks.scope import RunScope
 from guardship.playbooks.state import ROOT, Record, RunState
 
+MORE: list[tuple[Any, Any]] = [
+    (entry[0], entry[1]) for entry in json.loads((Path(__file__).parent / "cases" / "functions.json").read_text())
+]
 CASES = tomllib.loads((Path(__file__).parent / "cases" / "expressions.toml").read_text())["case"]
 NOW = datetime(2026, 11, 24, 3, 14, 5, 123456, tzinfo=UTC)
 
@@ -29,20 +33,30 @@ class TickScope(RunScope):
 
 def scope() -> RunScope:
     later = {"type": "Compose", "inputs": 1}
+    given: dict[str, Any] = {
+        "Look": {"statusCode": 200, "body": {"name": "web-1"}},
+        "Plain": 5,
+        "Object": {"a": 1},
+        "Status": {"statusCode": 204},
+        "Form": {"body": "a=1&b=2&b=3"},
+        "Fields": {"body": {"$formdata": [{"key": "x", "value": "y"}]}},
+        "Parts": {"body": {"$multipart": [{"body": "first"}, {"$content": "c2Vjb25k"}]}},
+    }
     definition = {
         "parameters": {"Limit": {"type": "Int", "defaultValue": 3}},
         "triggers": {"manual": {"type": "Request"}},
-        "actions": {"Look": {"type": "Compose", "inputs": 1}, "Later": later},
+        "actions": {"Later": later, **dict.fromkeys(given, later)},
     }
     workflow, problems = read_workflow("cases", definition, {}, ConnectorSet([]))
     assert problems == []
     state = RunState("run_case", trigger={"name": "manual", "outputs": {"headers": {}, "body": {"Severity": "High"}}})
     state.variables["count"] = 7
-    state.records["Look"] = Record("Succeeded", 1, 2, outputs={"statusCode": 200, "body": {"name": "web-1"}})
+    for name, outputs in given.items():
+        state.records[name] = Record("Succeeded", 1, 2, outputs=outputs)
     return TickScope(workflow, state, ROOT, "Look", to_micros(NOW), b"0" * 16)
 
 
-def evaluate(expression: str) -> Any:
+def evaluate(expression: Any) -> Any:
     made: Evaluate = EVALUATOR.tree(expression)
     return made(scope())
 
@@ -57,6 +71,18 @@ def test_an_expression_gives_its_value_or_says_what_is_wrong(case: dict[str, Any
     value = evaluate(case["expression"])
     assert value == case.get("value")
     assert isinstance(value, bool) is isinstance(case.get("value"), bool)
+
+
+@pytest.mark.parametrize(("expression", "wanted"), MORE, ids=[str(expression) for expression, _ in MORE])
+def test_a_function_gives_its_value_or_says_what_is_wrong(expression: Any, wanted: Any) -> None:
+    if isinstance(wanted, dict) and "error" in wanted:
+        with pytest.raises((EvaluationFailed, ExpressionSyntax)) as caught:
+            evaluate(expression)
+        assert wanted["error"] in str(caught.value)
+        return
+    value = evaluate(expression)
+    assert value == wanted
+    assert isinstance(value, bool) is isinstance(wanted, bool)
 
 
 def test_an_error_names_the_column_it_is_at() -> None:

@@ -304,3 +304,40 @@ def test_more_runs_than_may_run_at_once_all_end(tmp_path: Path, count: int) -> N
             return [await room.runner.wait_ended(one.run_id) for one in accepted]
 
     assert asyncio.run(work()) == ["Succeeded"] * count
+
+
+def test_sealed_payloads_are_gone_when_the_run_has_ended(tmp_path: Path) -> None:
+    hidden = {"secureData": {"properties": ["inputs", "outputs"]}}
+    actions = {"Ask": call("get", "/things/@{triggerBody()}", runtimeConfiguration=hidden, runAfter={})}
+
+    async def work() -> tuple[int, Any]:
+        async with engine_room(tmp_path) as room:
+            view = await room.run(actions, "x")
+            connection = room.database.raw_connection()
+            in_journal = "(SELECT count(*) FROM playbooks_journal WHERE body LIKE '%sealed%')"
+            sealed = f"SELECT {in_journal} + count(*) FROM playbooks_action WHERE inputs_ref LIKE '%sealed%'"
+            left = connection.execute(sealed).fetchone()[0]
+            connection.close()
+            return left, room.runs.payload(view["run_id"], "Ask", "inputs")
+
+    assert asyncio.run(work()) == (0, "***")
+
+
+def test_a_fault_of_the_engine_ends_that_run_with_a_reason_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    async def work() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with engine_room(tmp_path) as room:
+            whole = {
+                "A": call("get", "/things/a", runAfter={}),
+                "B": {"type": "Scope", "actions": {"C": compose(1, runAfter={})}, "runAfter": after("A")},
+            }
+            monkeypatch.setattr("guardship.playbooks.containers.open_branching", broken)
+            first = await room.run(whole)
+            return first, await room.run({"A": compose(1, runAfter={})}, name="other")
+
+    failed, fine = asyncio.run(work())
+    assert (failed["status"], failed["code"]) == ("Failed", "EngineFault")
+    assert "a fault of ours" in failed["error"]["message"]
+    assert fine["status"] == "Succeeded"

@@ -47,7 +47,9 @@ def test_a_table_of_ones_own_is_read_beside_the_shipped_ones(tmp_path: Path) -> 
     assert table.machine_column is None
 
 
-@pytest.mark.parametrize("text", ["name = ", 'name = "X"\nmeaning = "m"\n', 'name="X"\nmeaning="m"\nexample={}\n[columns]\nA = {type="text", meaning="m"}\n'])
+@pytest.mark.parametrize(
+    "text", ["name = ", 'name = "X"\nmeaning = "m"\n', 'name="X"\nmeaning="m"\nexample={}\n[columns]\nA = {type="text", meaning="m"}\n']
+)
 def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "broken.toml"
     file.write_text(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.workspace.rooms import Workspace
 
 from guardship.clock import HeldClock
 from guardship.workspace.catalog import Catalog
@@ -13,11 +14,8 @@ from guardship.workspace.duckdb_store import DuckDbStore
 from guardship.workspace.ingest import TICK, Ingest, IngestStopped
 from guardship.workspace.row_batches import Rejected, read_rows
 from guardship.workspace.search import Search
-from tests.unit.workspace.rooms import Workspace
 
 LINE = {"TimeGenerated": "2026-11-24T03:13:59.123456Z", "Computer": "web-1", "ProcessName": "sshd", "SyslogMessage": "hello"}
-
-
 
 
 def test_good_rows_are_kept_and_bad_ones_named_with_row_column_and_reason(workspace: Workspace) -> None:
@@ -72,7 +70,9 @@ def test_times_are_read_in_every_form_and_kept_in_utc(workspace: Workspace) -> N
 def test_every_type_takes_its_values_and_refuses_others(workspace: Workspace) -> None:
     table = workspace.catalog.table("Heartbeat")
     good = {"IsGatewayInstalled": None, "ComputerPrivateIPs": ["10.0.0.4"], "Computer": "a"}
-    read = read_rows(table, [good, {"ComputerPrivateIPs": '["1"]'}, {"ComputerPrivateIPs": "{broken"}, {"ComputerPrivateIPs": 5}], machine=None)
+    read = read_rows(
+        table, [good, {"ComputerPrivateIPs": '["1"]'}, {"ComputerPrivateIPs": "{broken"}, {"ComputerPrivateIPs": 5}], machine=None
+    )
     assert read.batch.column("ComputerPrivateIPs").to_pylist() == ['["10.0.0.4"]', '["1"]', '"{broken"', "5"]
     alert = workspace.catalog.table("SecurityAlert")
     read = read_rows(alert, [{"IsIncident": True, "ConfidenceScore": 1}, {"IsIncident": 1}, {"ConfidenceScore": True}], machine=None)
@@ -83,9 +83,10 @@ def test_every_type_takes_its_values_and_refuses_others(workspace: Workspace) ->
 
 
 def test_time_of_receipt_only_grows_though_the_clock_stands_still(workspace: Workspace) -> None:
-    first = workspace.ingest.ingest("Syslog", [LINE]) and workspace.ingest.received_through()
-    second = workspace.ingest.ingest("Syslog", [LINE]) and workspace.ingest.received_through()
-    assert second == first + TICK
+    workspace.ingest.ingest("Syslog", [LINE])
+    first = workspace.ingest.received_through()
+    workspace.ingest.ingest("Syslog", [LINE])
+    assert workspace.ingest.received_through() == first + TICK
 
 
 def test_the_newest_time_of_receipt_is_known_after_a_restart(workspace: Workspace) -> None:
@@ -125,7 +126,10 @@ def test_a_stopped_ingest_takes_nothing_more(workspace: Workspace) -> None:
 
 def test_a_new_column_of_the_catalogue_is_added_to_a_store_that_is_there(tmp_path: Path) -> None:
     clock = HeldClock(datetime(2026, 11, 24, tzinfo=UTC))
-    for columns in ('A = { type = "string", meaning = "a" }', 'A = { type = "string", meaning = "a" }\nB = { type = "long", meaning = "b" }'):
+    for columns in (
+        'A = { type = "string", meaning = "a" }',
+        'A = { type = "string", meaning = "a" }\nB = { type = "long", meaning = "b" }',
+    ):
         (tmp_path / "x.toml").write_text(f'name = "X_CL"\nmeaning = "m"\n[columns]\n{columns}\n[example]\nA = "1"\n')
         catalog = Catalog.load(tmp_path)
         store = DuckDbStore(tmp_path / "logs.duckdb", catalog)

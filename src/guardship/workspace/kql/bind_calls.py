@@ -244,7 +244,7 @@ def _fit(value: plan.Expr, word: str, span: Span, name: str) -> plan.Expr:
         return _checked_part(value, word.removeprefix("part:").split(","), span)
     if word == "form":
         if isinstance(value, plan.Constant) and not is_known_form(str(value.value)):
-            raise Unsupported(f"the format {value.value!r}", span, "use yyyy MM dd HH mm ss fff ffffff tt")
+            raise Unsupported(f"the format {value.value!r}", span, "use yyyy yy MM M dd d HH H hh h mm m ss s fff ffffff tt")
         return value
     if word == "one_group":
         if not isinstance(value, plan.Constant) or len(_GROUP.findall(str(value.value))) != 1:

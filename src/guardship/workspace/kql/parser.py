@@ -125,7 +125,7 @@ class _Parser(OperatorParser):
         if token.text in _SOURCES:
             return following.kind is not TokenKind.MARK or following.text == "("
         if token.text in _HEADS:
-            return following.kind is TokenKind.NAME or following.text in ("(", "*")
+            return following.kind in (TokenKind.NAME, TokenKind.STRING) or following.text in ("(", "*")
         return token.text == "range" and following.kind is TokenKind.NAME
 
     def _holds_pipeline(self) -> bool:

@@ -1,5 +1,6 @@
 """Dates and times. A datetime is a TIMESTAMP in UTC, a timespan is ticks of 100 ns; weeks begin on Sunday."""
 
+import re
 from collections.abc import Callable
 
 from guardship.workspace.kql import sql_trees as sql
@@ -9,19 +10,26 @@ from guardship.workspace.kql.types import DATETIME, INT, LONG, STRING, TIMESPAN
 
 TICKS_A_DAY = 864_000_000_000
 _PARTS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond")
-_FORMATS = (
-    ("yyyy", "%Y"),
-    ("yy", "%y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("hh", "%I"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("ffffff", "%f"),
-    ("fff", "%g"),
-    ("tt", "%p"),
-)
+_FORMATS = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "MM": "%m",
+    "M": "%-m",
+    "dd": "%d",
+    "d": "%-d",
+    "HH": "%H",
+    "H": "%-H",
+    "hh": "%I",
+    "h": "%-I",
+    "mm": "%M",
+    "m": "%-M",
+    "ss": "%S",
+    "s": "%-S",
+    "ffffff": "%f",
+    "fff": "%g",
+    "tt": "%p",
+}
+_RUN = re.compile(r"([A-Za-z%])\1*")
 
 
 def shifted(moment: Tree, ticks: Tree) -> Tree:
@@ -101,19 +109,11 @@ def _format_datetime(moment: Sql, form: Sql) -> Tree:
 
 def strftime_form(form: str) -> str:
     """Kusto's form in strftime's letters; the binder has checked that nothing else stands in it."""
-    result, at = "", 0
-    while at < len(form):
-        found = next(((kusto, ours) for kusto, ours in _FORMATS if form.startswith(kusto, at)), None)
-        result += found[1] if found else form[at]
-        at += len(found[0]) if found else 1
-    return result
+    return _RUN.sub(lambda run: _FORMATS[run.group()], form)
 
 
 def is_known_form(form: str) -> bool:
-    rest = form
-    for kusto, _ in _FORMATS:
-        rest = rest.replace(kusto, "")
-    return not any(character.isalpha() or character == "%" for character in rest)
+    return all(run.group() in _FORMATS for run in _RUN.finditer(form))
 
 
 FUNCTIONS = (

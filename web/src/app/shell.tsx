@@ -1,0 +1,96 @@
+// The frame of every page: rail, top bar, banners, the palette, and the news that keep it live.
+import { useQuery } from "@tanstack/react-query";
+import { Link, Navigate, Outlet, useRouterState } from "@tanstack/react-router";
+import {
+  Board20Regular, DocumentSearch20Regular, Flow20Regular, LockClosed20Regular, Server20Regular, Settings20Regular, ShieldError20Regular,
+} from "@fluentui/react-icons";
+import type { ReactNode } from "react";
+import { api, dataOf } from "../api/client";
+import { NewsProvider, useNews } from "../api/news";
+import { useNow, useSession } from "../api/session";
+import { clock } from "../ui/time";
+import { useSay } from "../ui/words";
+import { Palette } from "./palette";
+import { TopBar } from "./top-bar";
+
+interface Place {
+  to: string;
+  key: string;
+  icon: ReactNode;
+  below: string[];
+}
+
+const PLACES: Place[] = [
+  { to: "/", key: "nav.overview", icon: <Board20Regular />, below: [] },
+  { to: "/incidents", key: "nav.incidents", icon: <ShieldError20Regular />, below: ["/incidents", "/alerts"] },
+  { to: "/playbooks", key: "nav.playbooks", icon: <Flow20Regular />, below: ["/playbooks", "/runs", "/automation-rules", "/runbooks", "/jobs"] },
+  { to: "/containment", key: "nav.containment", icon: <LockClosed20Regular />, below: ["/containment"] },
+  { to: "/machines", key: "nav.machines", icon: <Server20Regular />, below: ["/machines"] },
+  { to: "/logs", key: "nav.logs", icon: <DocumentSearch20Regular />, below: ["/logs", "/analytics-rules"] },
+];
+
+export function Shell() {
+  const { me, isLoading } = useSession();
+  const path = useRouterState({ select: (state) => state.location.href });
+  if (isLoading) return null;
+  if (!me) return <Navigate to={"/sign-in" as never} search={{ next: path } as never} />;
+  return (
+    <NewsProvider>
+      <Frame />
+    </NewsProvider>
+  );
+}
+
+function Frame() {
+  const say = useSay();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const needs = useWaitingCount();
+  return (
+    <div className="shell">
+      <a href="#page" className="visually-hidden">{say("nav.skip")}</a>
+      <nav className="rail" aria-label={say("nav.label")}>
+        <div className="rail-mark"><img src="/logo.svg" alt="Guardship" /></div>
+        {PLACES.map((place) => <RailLink key={place.to} place={place} path={path} count={place.to === "/containment" ? needs : 0} />)}
+        <div className="rail-foot"><RailLink place={{ to: "/admin", key: "nav.admin", icon: <Settings20Regular />, below: ["/admin"] }} path={path} count={0} /></div>
+      </nav>
+      <div className="main">
+        <TopBar />
+        <Banners />
+        <main id="page" className="page" tabIndex={-1}><Outlet /></main>
+      </div>
+      <Palette />
+    </div>
+  );
+}
+
+function RailLink({ place, path, count }: { place: Place; path: string; count: number }) {
+  const say = useSay();
+  const isHere = place.to === "/" ? path === "/" : place.below.some((below) => path === below || path.startsWith(`${below}/`));
+  return (
+    <Link to={place.to as never} aria-current={isHere ? "page" : undefined}>
+      {place.icon}
+      <span>{say(place.key)}</span>
+      {count > 0 && <span className="rail-count">{count}</span>}
+    </Link>
+  );
+}
+
+/** What waits for a person: approvals, and isolations whose session lives on. */
+function useWaitingCount(): number {
+  const { data } = useQuery({ queryKey: ["overview", "waiting"], queryFn: () => dataOf(api.GET("/api/v1/overview")) });
+  return data ? data.approvals.length + data.not_cut.length : 0;
+}
+
+function Banners() {
+  const say = useSay();
+  const { isLive, lastAt } = useNews();
+  const now = useNow();
+  const { data } = useQuery({ queryKey: ["health"], queryFn: () => dataOf(api.GET("/api/v1/health")), refetchInterval: 30_000 });
+  const isSimulated = data?.clouds.some((cloud) => cloud.is_simulated);
+  return (
+    <div role="status">
+      {isSimulated && <div className="banner">{say("state.simulated")}</div>}
+      {!isLive && lastAt && <div className="banner">{say("state.old", { time: clock(lastAt ?? now) })}</div>}
+    </div>
+  );
+}

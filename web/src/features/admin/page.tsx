@@ -1,0 +1,73 @@
+// Admin: what waits for consent, who may come in, and what was done.
+import { useQuery } from "@tanstack/react-query";
+import { Link, useSearch } from "@tanstack/react-router";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow, useSession } from "../../api/session";
+import { type Column, Grid } from "../../ui/grid";
+import { Shown } from "../../ui/states";
+import { moment } from "../../ui/time";
+import { useSay } from "../../ui/words";
+import { Approvals } from "./approvals";
+
+const TABS = ["approvals", "audit", "access", "tokens"] as const;
+
+export function AdminPage() {
+  const say = useSay();
+  const { tab = "approvals" } = useSearch({ strict: false }) as { tab?: string };
+  return (
+    <>
+      <h1>{say("admin.title")}</h1>
+      <nav className="tabs" aria-label={say("admin.title")} style={{ marginBottom: 16 }}>
+        {TABS.map((each) => <Link key={each} to={"/admin" as never} search={{ tab: each } as never} aria-current={tab === each ? "page" : undefined}>{say(`admin.${each}`)}</Link>)}
+      </nav>
+      {tab === "approvals" && <Approvals />}
+      {tab === "audit" && <Audit />}
+      {tab === "access" && <Users />}
+      {tab === "tokens" && <Tokens />}
+    </>
+  );
+}
+
+function Audit() {
+  const say = useSay();
+  const now = useNow();
+  const asked = useQuery({ queryKey: ["audit"], queryFn: () => dataOf(api.GET("/api/v1/audit")) });
+  const { data: verdict } = useQuery({ queryKey: ["audit", "verification"], queryFn: () => dataOf(api.GET("/api/v1/audit/verification")) });
+  const columns: Column<Schemas["Entry"]>[] = [
+    { key: "number", title: "#", width: 70, isNumber: true, cell: (each) => each.number },
+    { key: "at", title: say("word.time"), width: 140, cell: (each) => <span className="mono">{moment(each.at, now)}</span> },
+    { key: "who", title: say("admin.who"), width: 200, cell: (each) => each.who },
+    { key: "act", title: say("admin.act"), width: 200, cell: (each) => <span className="mono">{each.act}</span> },
+    { key: "subject", title: say("admin.subject"), cell: (each) => <span title={each.subject}>{each.subject}</span> },
+  ];
+  return (
+    <>
+      {verdict && <p className={verdict.is_whole ? "tone-ok" : "tone-bad"} role="status">{say("admin.chain", { count: verdict.entry_count, reason: verdict.reason })}</p>}
+      <Shown asked={asked} rows={8}>{(found) => <div className="card"><Grid label={say("admin.audit")} columns={columns} rows={found} idOf={(each) => String(each.number)} /></div>}</Shown>
+    </>
+  );
+}
+
+function Users() {
+  const say = useSay();
+  const { me } = useSession();
+  const asked = useQuery({ queryKey: ["users"], queryFn: () => dataOf(api.GET("/api/v1/users")), enabled: me?.role === "admin" });
+  const columns: Column<Schemas["UserOut"]>[] = [
+    { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
+    { key: "role", title: say("admin.role"), width: 160, cell: (each) => each.role },
+    { key: "created", title: say("admin.lastSeen"), width: 220, cell: (each) => <span className="mono">{each.created_at.slice(0, 16)}</span> },
+  ];
+  return <Shown asked={asked} rows={4}>{(found) => <div className="card"><Grid label={say("admin.access")} columns={columns} rows={found} idOf={(each) => each.name} /></div>}</Shown>;
+}
+
+function Tokens() {
+  const say = useSay();
+  const asked = useQuery({ queryKey: ["tokens"], queryFn: () => dataOf(api.GET("/api/v1/tokens")) });
+  const columns: Column<Schemas["TokenOut"]>[] = [
+    { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
+    { key: "role", title: say("admin.role"), width: 140, cell: (each) => each.role },
+    { key: "scope", title: say("admin.scope"), cell: (each) => each.scope.join(", ") || say("word.all") },
+    { key: "expires", title: say("admin.expires"), width: 180, cell: (each) => <span className="mono">{each.expires_at.slice(0, 16)}</span> },
+  ];
+  return <Shown asked={asked} rows={4}>{(found) => <div className="card"><Grid label={say("admin.tokens")} columns={columns} rows={found} idOf={(each) => each.token_id} /></div>}</Shown>;
+}

@@ -1,0 +1,66 @@
+// One alert: what was found, by which rule, the rows behind it, and what a playbook would get.
+import { Button } from "@fluentui/react-components";
+import { Play16Regular } from "@fluentui/react-icons";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { Code } from "../../ui/code";
+import { Severity } from "../../ui/severity";
+import { Shown } from "../../ui/states";
+import { clock } from "../../ui/time";
+import { useSay } from "../../ui/words";
+
+type Alert = Schemas["AlertDetail"];
+
+export function AlertPage() {
+  const { id = "" } = useParams({ strict: false }) as { id?: string };
+  const asked = useQuery({ queryKey: ["alert", id], queryFn: () => dataOf(api.GET("/api/v1/alerts/{alert_id}", { params: { path: { alert_id: id } } })) });
+  return <Shown asked={asked} rows={8}>{(alert) => <Body alert={alert} />}</Shown>;
+}
+
+function Body({ alert }: { alert: Alert }) {
+  const say = useSay();
+  return (
+    <>
+      <div className="page-head">
+        <Severity value={alert.severity} solid />
+        <div className="grow">
+          <h1>{alert.title}</h1>
+          <div className="facts"><span>{say("word.alert")} {alert.number}</span><span>{clock(alert.raised_at)} UTC</span><span>{alert.rule_name}</span><span className="mono">{alert.techniques.join(", ")}</span>
+            <Link to={`/incidents/${alert.incident_id}` as never}>{say("word.incident")}</Link></div>
+        </div>
+      </div>
+      <div className="columns incident">
+        <div>
+          <section className="card card-body"><h2>{say("alerts.what")}</h2><p>{alert.description}</p>
+            {alert.remediation_steps.length > 0 && <><h3>{say("alerts.steps")}</h3><ul>{alert.remediation_steps.map((step) => <li key={step}>{step}</li>)}</ul></>}
+          </section>
+          <section className="card card-body"><h2>{say("alerts.evidence")}</h2><Code value={alert.evidence} /></section>
+          <section className="card card-body"><h2>{say("alerts.trigger")}</h2><Code value={alert.payloads.security_center_alert} /></section>
+        </div>
+        <RunPlaybook alert={alert} />
+      </div>
+    </>
+  );
+}
+
+function RunPlaybook({ alert }: { alert: Alert }) {
+  const say = useSay();
+  const { data } = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
+  const run = useMutation({
+    mutationFn: (playbookId: string) => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert.alert_id } }, body: { playbook_id: playbookId } })),
+  });
+  return (
+    <section className="card" aria-labelledby="run-playbook">
+      <div className="card-head"><h2 id="run-playbook">{say("incidents.runPlaybook")}</h2></div>
+      {(data ?? []).filter((each) => each.starts_from_alerts).map((each) => (
+        <div key={each.playbook_id} className="card-body row">
+          <Link className="grow" to={`/playbooks/${each.playbook_id}` as never}>{each.name}</Link>
+          <Button size="small" icon={<Play16Regular />} disabled={run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>
+        </div>
+      ))}
+      {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}
+      {run.error && <p className="card-body field-error" role="alert">{run.error.message}</p>}
+    </section>
+  );
+}

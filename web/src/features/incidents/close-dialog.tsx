@@ -1,0 +1,47 @@
+// Closing asks what it turned out to be.
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useSay } from "../../ui/words";
+
+const REASONS: Record<string, string[]> = {
+  TruePositive: ["SuspiciousActivity"], BenignPositive: ["SuspiciousButExpected"], FalsePositive: ["IncorrectAlertLogic", "InaccurateData"], Undetermined: [],
+};
+
+export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDetail"]; close: () => void }) {
+  const say = useSay();
+  const queries = useQueryClient();
+  const [classification, setClassification] = useState("TruePositive");
+  const [comment, setComment] = useState("");
+  const end = useMutation({
+    mutationFn: () => dataOf(api.PATCH("/api/v1/incidents/{incident_id}", {
+      params: { path: { incident_id: incident.incident_id } },
+      body: { status: "Closed", classification: classification as "TruePositive", classification_reason: REASONS[classification]?.[0] ?? null, classification_comment: comment || null },
+    })),
+    onSuccess: () => {
+      void queries.invalidateQueries();
+      close();
+    },
+  });
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && close()}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{say("incidents.closeTitle", { number: incident.number })}</DialogTitle>
+          <DialogContent>
+            <Field label={say("incidents.classification")}>
+              <Select value={classification} onChange={(_, data) => setClassification(data.value)}>{Object.keys(REASONS).map((each) => <option key={each}>{each}</option>)}</Select>
+            </Field>
+            <Field label={say("word.reason")}><Textarea value={comment} onChange={(_, data) => setComment(data.value)} /></Field>
+            {end.error && <p role="alert" className="field-error">{end.error.message}</p>}
+          </DialogContent>
+          <DialogActions>
+            <Button onClick={close}>{say("incidents.keepOpen")}</Button>
+            <Button appearance="primary" disabled={end.isPending} onClick={() => end.mutate()}>{say("incidents.close").replace(" …", "")}</Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}

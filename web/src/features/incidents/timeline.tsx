@@ -1,0 +1,70 @@
+// One timeline, newest first: alerts as tinted circles, changes as outlined ones, our own acts as teal squares.
+import { Alert16Regular, Comment16Regular, Flow16Regular, Person16Regular, PlugDisconnected16Regular } from "@fluentui/react-icons";
+import { Button, Input } from "@fluentui/react-components";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { clock } from "../../ui/time";
+import { Severity } from "../../ui/severity";
+import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+
+type Entry = Schemas["EntryOut"];
+type Incident = Schemas["IncidentDetail"];
+
+const MARKS: Record<string, { icon: ReactNode; shape: string }> = {
+  alert: { icon: <Alert16Regular />, shape: "alert" }, run: { icon: <Flow16Regular />, shape: "act" },
+  containment: { icon: <PlugDisconnected16Regular />, shape: "act" }, comment: { icon: <Comment16Regular />, shape: "event" },
+  change: { icon: <Person16Regular />, shape: "event" },
+};
+const VERDICTS: Record<string, string> = { Proved: "proved", "Not proved": "notProved", Waiting: "waiting", Released: "released" };
+
+export function Timeline({ incident }: { incident: Incident }) {
+  const say = useSay();
+  const entries = [...incident.timeline].sort((left, right) => right.at.localeCompare(left.at) || right.entry_id.localeCompare(left.entry_id));
+  return (
+    <section className="card" aria-labelledby="timeline">
+      <div className="card-head"><h2 id="timeline">{say("incidents.timeline")}</h2><span className="note">{say("incidents.newest")}</span></div>
+      <AddComment incident={incident} />
+      <ol className="timeline">{entries.map((entry) => <Line key={entry.entry_id} entry={entry} incident={incident} />)}</ol>
+    </section>
+  );
+}
+
+function Line({ entry, incident }: { entry: Entry; incident: Incident }) {
+  const say = useSay();
+  const mark = MARKS[entry.kind] ?? { icon: <Person16Regular />, shape: "event" };
+  const alert = incident.alerts.find((each) => each.alert_id === entry.details?.alert_id);
+  const runId = entry.details?.run_id;
+  return (
+    <li>
+      <span className="mono">{clock(entry.at)}</span>
+      <span className={`mark ${mark.shape}`}>{mark.icon}</span>
+      <span className={mark.shape === "event" ? "grow quiet" : "grow"}>
+        {alert ? <><Link to={`/alerts/${alert.alert_id}` as never} className="strong">{alert.title}</Link><br /><span className="quiet">{alert.description}</span></> : entry.text}
+      </span>
+      <span className="note">{typeof runId === "string" ? <Link to={`/runs/${runId}` as never}>{entry.source || say("word.run")}</Link> : entry.source}</span>
+      <span className="verdict-cell">{alert ? <Severity value={alert.severity} /> : entry.verdict && <Verdict word={VERDICTS[entry.verdict] ?? wordOfStatus(entry.verdict)} />}</span>
+    </li>
+  );
+}
+
+function AddComment({ incident }: { incident: Incident }) {
+  const say = useSay();
+  const queries = useQueryClient();
+  const [text, setText] = useState("");
+  const add = useMutation({
+    mutationFn: () => dataOf(api.POST("/api/v1/incidents/{incident_id}/comments", { params: { path: { incident_id: incident.incident_id } }, body: { text } })),
+    onSuccess: () => {
+      setText("");
+      void queries.invalidateQueries({ queryKey: ["incident"] });
+    },
+  });
+  return (
+    <form className="row card-body" onSubmit={(event) => { event.preventDefault(); if (text.trim()) add.mutate(); }}>
+      <Input className="grow" value={text} onChange={(_, data) => setText(data.value)} aria-label={say("incidents.comment")} placeholder={say("incidents.comment")} />
+      <Button type="submit" disabled={!text.trim() || add.isPending}>{say("incidents.add")}</Button>
+    </form>
+  );
+}

@@ -1,0 +1,148 @@
+// One isolation: three findings, each with the probes behind it; how it went; lease and way back.
+import { Button } from "@fluentui/react-components";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow } from "../../api/session";
+import { Shown } from "../../ui/states";
+import { clock, countdown } from "../../ui/time";
+import { Verdict, wordOfFinding } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+import { ExtendDialog } from "./extend-dialog";
+
+type Isolation = Schemas["IsolationDetail"];
+type Probe = Schemas["ProbeOut"];
+const FINDINGS = ["new_connections_blocked", "live_sessions_cut", "metadata_service_blocked"] as const;
+const OPEN = ["applying", "isolated", "releasing", "drifted"];
+
+export function Detail({ id, release }: { id: string; release: () => void }) {
+  const asked = useQuery({
+    queryKey: ["isolation", id],
+    queryFn: () => dataOf(api.GET("/api/v1/isolations/{isolation_id}", { params: { path: { isolation_id: id } } })),
+    refetchInterval: 10_000,
+  });
+  return <Shown asked={asked} rows={8}>{(found) => <Body isolation={found} release={release} />}</Shown>;
+}
+
+function Body({ isolation, release }: { isolation: Isolation; release: () => void }) {
+  const say = useSay();
+  const isOpen = OPEN.includes(isolation.state);
+  return (
+    <section aria-label={isolation.machine_name}>
+      <div className="page-head" style={{ margin: "16px 0 12px" }}>
+        <h2 className="grow" style={{ fontSize: 18 }}>{isolation.machine_name} {isolation.is_simulated && <span className="tone-warn">{say("word.simulated")}</span>}</h2>
+        <span className="row">
+          {isolation.incident_id && <Link to={`/incidents/${isolation.incident_id}` as never}>{say("word.incident")}</Link>}
+          {isolation.run_id && <Link to={`/runs/${isolation.run_id}` as never}>{say("word.run")}</Link>}
+          <Link to={"/admin" as never} search={{ tab: "audit" } as never}>{say("containment.auditNote")}</Link>
+        </span>
+      </div>
+      <div className="columns three">
+        <Finding isolation={isolation} name="new_connections_blocked" />
+        <div>
+          <Finding isolation={isolation} name="live_sessions_cut" />
+          <Finding isolation={isolation} name="metadata_service_blocked" />
+          <HowItWent isolation={isolation} />
+        </div>
+        <div>
+          {isOpen && <Lease isolation={isolation} />}
+          {isOpen && <WayBack isolation={isolation} release={release} />}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FINDINGS)[number] }) {
+  const say = useSay();
+  const word = wordOfFinding(name, isolation[name]);
+  const tone = word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
+  const latest = latestProbes(isolation.probes, name);
+  const queries = useQueryClient();
+  const again = useMutation({
+    mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/verify", { params: { path: { isolation_id: isolation.isolation_id } } })),
+    onSuccess: (found) => queries.setQueryData(["isolation", isolation.isolation_id], found),
+  });
+  return (
+    <section className={`card finding ${tone}`} aria-label={say(`finding.${name}`)}>
+      <div className="card-head"><h3>{say(`finding.${name}`)}</h3><Verdict word={word} pill /></div>
+      <p className="card-body note" style={{ margin: 0 }}>{isolation.verified_at ? say("containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p>
+      {latest.map((probe) => <ProbeRow key={`${probe.name}${probe.target}`} probe={probe} />)}
+      {name === "live_sessions_cut" && isolation[name] === "failed" && <p className="card-body quiet" style={{ margin: 0 }}>{say("containment.cutNote")}</p>}
+      {OPEN.includes(isolation.state) && <div className="card-body"><Button size="small" disabled={again.isPending} onClick={() => again.mutate()}>{say("containment.probeAgain")}</Button></div>}
+    </section>
+  );
+}
+
+function ProbeRow({ probe }: { probe: Probe }) {
+  const say = useSay();
+  const isControl = probe.finding === "control";
+  const shown = probe.result === "shut" ? <Verdict word={isControl ? "failed" : "done"} text={say(probe.name === "live_session" ? "word.none" : "word.refused")} /> : probe.result === "open" ? <Verdict word={isControl ? "done" : "open"} text={say("word.through")} /> : <Verdict word="notProved" text={say("word.notMade")} />;
+  return (
+    <div className="row" style={{ padding: "6px 16px", borderTop: "1px solid var(--gsLine)" }} title={probe.detail}>
+      <span className="mono grow">{probe.target}</span><span className="note">{probe.name.replaceAll("_", " ")}</span>{shown}
+    </div>
+  );
+}
+
+function HowItWent({ isolation }: { isolation: Isolation }) {
+  const say = useSay();
+  return (
+    <section className="card" aria-labelledby="how">
+      <div className="card-head"><h3 id="how">{say("containment.howItWent")}</h3></div>
+      <ol className="steps">
+        {isolation.writes.map((write) => (
+          <li key={write.write_id}>
+            <span className="mono">{clock(write.sent_at)}</span>
+            <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{String(write.actor.kind)} {String(write.actor.name)}</span></span>
+            {write.state !== "done" && <Verdict word={write.state === "failed" ? "failed" : "waiting"} text={write.problem ?? undefined} />}
+          </li>
+        ))}
+        {isolation.ended_at && <li><span className="mono">{clock(isolation.ended_at)}</span><span>{say("containment.ended", { time: clock(isolation.ended_at), who: isolation.ended_by ?? "" })} {isolation.end_reason}</span></li>}
+        {isolation.problem && <li className="tone-bad">{isolation.problem}</li>}
+      </ol>
+    </section>
+  );
+}
+
+function Lease({ isolation }: { isolation: Isolation }) {
+  const say = useSay();
+  const now = useNow();
+  const [isExtending, setExtending] = useState(false);
+  return (
+    <section className="card" aria-labelledby="lease">
+      <div className="card-head"><h3 id="lease">{say("containment.leaseTitle")}</h3></div>
+      <div className="card-body">
+        <div style={{ fontSize: 28, lineHeight: "36px", fontWeight: 600 }}>{countdown(isolation.lease_ends_at, now)} <span className="note" style={{ fontSize: 13, fontWeight: 400 }}>{say("containment.left", { time: clock(isolation.lease_ends_at) })}</span></div>
+        <div className="row" style={{ marginTop: 8 }}><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>
+      </div>
+      {isExtending && <ExtendDialog isolation={isolation} close={() => setExtending(false)} />}
+    </section>
+  );
+}
+
+function WayBack({ isolation, release }: { isolation: Isolation; release: () => void }) {
+  const say = useSay();
+  return (
+    <section className="card" aria-labelledby="way-back">
+      <div className="card-head"><h3 id="way-back">{say("containment.restore")}</h3></div>
+      {isolation.release_restores.map((each) => (
+        <div key={each.resource_id} className="card-body" style={{ borderBottom: "1px solid var(--gsLine)" }}>
+          <div className="note">{each.resource_id.split("/").at(-1)}</div>
+          <div>{each.group_now || say("containment.noGroup")} → <span className="strong">{each.group_restored || say("containment.noGroup")}</span></div>
+        </div>
+      ))}
+      <div className="card-body">
+        <p className="note" style={{ marginTop: 0 }}>{say("containment.kept")}</p>
+        <button type="button" className="danger" onClick={release}>{say("containment.release", { machine: isolation.machine_name })}</button>
+      </div>
+    </section>
+  );
+}
+
+/** The probes of the last look that belong to a finding, the control with the first. */
+function latestProbes(probes: Probe[], finding: string): Probe[] {
+  const last = probes[0]?.at;
+  return probes.filter((probe) => probe.at === last && (probe.finding === finding || (finding === "new_connections_blocked" && probe.finding === "control")));
+}

@@ -1,0 +1,32 @@
+// A longer lease is asked for; another person approves.
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Textarea } from "@fluentui/react-components";
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useSay } from "../../ui/words";
+
+export function ExtendDialog({ isolation, close }: { isolation: Schemas["IsolationDetail"]; close: () => void }) {
+  const say = useSay();
+  const [reason, setReason] = useState("");
+  const ask = useMutation({
+    mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/extend", { params: { path: { isolation_id: isolation.isolation_id } }, body: { reason, is_forced: false } })),
+  });
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && close()}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{say("containment.extendTitle", { machine: isolation.machine_name })}</DialogTitle>
+          <DialogContent>
+            <Field label={say("word.reason")}><Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} /></Field>
+            {ask.isSuccess && <p role="status">{say("containment.asked")}</p>}
+            {ask.error && <p role="alert" className="field-error">{ask.error.message}</p>}
+          </DialogContent>
+          <DialogActions>
+            <Button onClick={close}>{say("containment.cancel")}</Button>
+            <Button appearance="primary" disabled={!reason.trim() || ask.isPending || ask.isSuccess} onClick={() => ask.mutate()}>{say("containment.extend")}</Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}

@@ -1,0 +1,73 @@
+// Isolate by hand: choose a machine, see what will change, say why.
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { api, dataOf } from "../../api/client";
+import { Verdict } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+
+export function IsolateDialog({ close }: { close: () => void }) {
+  const say = useSay();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const [machine, setMachine] = useState("");
+  const [reason, setReason] = useState("");
+  const [wasAsked, setAsked] = useState(false);
+  const { data: machines } = useQuery({ queryKey: ["machines"], queryFn: () => dataOf(api.GET("/api/v1/machines")) });
+  const plan = useQuery({
+    queryKey: ["plan", machine],
+    queryFn: () => dataOf(api.GET("/api/v1/isolations/plan", { params: { query: { machine } } })),
+    enabled: machine !== "",
+  });
+  const isolate = useMutation({
+    mutationFn: () => dataOf(api.POST("/api/v1/isolations", { body: { machine, reason } })),
+    onSuccess: (found) => {
+      void queries.invalidateQueries();
+      close();
+      void navigate({ to: `/containment/${found.isolation_id}` as never });
+    },
+  });
+  const go = () => {
+    setAsked(true);
+    if (reason.trim() && machine) isolate.mutate();
+  };
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && close()}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{say("containment.isolateTitle")}</DialogTitle>
+          <DialogContent>
+            <Field label={say("word.machine")}>
+              <Select value={machine} onChange={(_, data) => setMachine(data.value)}>
+                <option value="" />
+                {(machines ?? []).filter((each) => !each.isolation_id).map((each) => <option key={each.machine_id} value={each.machine_id}>{each.name}</option>)}
+              </Select>
+            </Field>
+            {plan.error && <p role="alert" className="field-error">{plan.error.message}</p>}
+            {plan.data && (
+              <div style={{ margin: "12px 0" }}>
+                <h3>{say("containment.plan")}</h3>
+                {plan.data.steps.map((step) => (
+                  <p key={step.interface} className="row wrap">
+                    <span className="mono">{step.interface} {step.address}</span> {step.group_before || say("containment.noGroup")} → <span className="strong">{step.group_after}</span>
+                    {step.way_left_open && <Verdict word="notBlocked" text={step.way_left_open} />}
+                  </p>
+                ))}
+                {plan.data.is_protected && <p><Verdict word="waiting" text={say("containment.protected")} /></p>}
+              </div>
+            )}
+            <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
+              <Textarea value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
+            </Field>
+            {isolate.error && <p role="alert" className="field-error">{isolate.error.message}</p>}
+          </DialogContent>
+          <DialogActions>
+            <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>
+            <Button appearance="primary" onClick={close}>{say("containment.cancel")}</Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}

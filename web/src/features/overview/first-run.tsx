@@ -1,0 +1,27 @@
+// Before anything has happened: three ways in, one of which needs nothing but this machine.
+import { Button } from "@fluentui/react-components";
+import { useMutation } from "@tanstack/react-query";
+import { api, dataOf } from "../../api/client";
+import { useSay } from "../../ui/words";
+
+export function FirstRun() {
+  const say = useSay();
+  const demo = useMutation({ mutationFn: () => dataOf(api.POST("/api/v1/demo")) });
+  return (
+    <>
+      <div className="page-head"><div><h1>{say("first.title")}</h1><div className="facts">{say("first.text")}</div></div></div>
+      <div className="columns three">
+        <section className="card card-body">
+          <h2>{say("first.demo")}</h2>
+          <p className="quiet">{say("first.demoText")}</p>
+          <p><code className="mono">guardship up</code></p>
+          <Button appearance="primary" disabled={demo.isPending || demo.isSuccess} onClick={() => demo.mutate()}>{say("first.demo")}</Button>
+          {demo.isSuccess && <p role="status">{say("first.started")}</p>}
+          {demo.error && <p role="alert" className="field-error">{demo.error.message}</p>}
+        </section>
+        <section className="card card-body"><h2>{say("first.azure")}</h2><p className="quiet">{say("first.azureText")}</p></section>
+        <section className="card card-body"><h2>{say("first.machine")}</h2><p className="quiet">{say("first.machineText")}</p></section>
+      </div>
+    </>
+  );
+}

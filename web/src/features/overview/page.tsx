@@ -1,0 +1,147 @@
+// What needs me now: the lamp, the queue, what is in force, and how the past day went.
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow } from "../../api/session";
+import { Severity } from "../../ui/severity";
+import { Shown } from "../../ui/states";
+import { clock, since, span } from "../../ui/time";
+import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+import { FirstRun } from "./first-run";
+import { Hours } from "./hours";
+import { InForce } from "./in-force";
+
+type Overview = Schemas["OverviewOut"];
+
+export function OverviewPage() {
+  const asked = useQuery({ queryKey: ["overview"], queryFn: () => dataOf(api.GET("/api/v1/overview")), refetchInterval: 30_000 });
+  return <Shown asked={asked} rows={8}>{(found) => (found.is_first_run ? <FirstRun /> : <Body found={found} />)}</Shown>;
+}
+
+function Body({ found }: { found: Overview }) {
+  const say = useSay();
+  const now = useNow();
+  const count = found.not_cut.length + found.approvals.length;
+  const title = count === 0 ? say("overview.quiet") : count === 1 ? say("overview.one") : say("overview.many", { count });
+  return (
+    <>
+      <div className="page-head">
+        <div className="grow">
+          <h1>{title}</h1>
+          <div className="facts"><span>{now.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" })}</span></div>
+        </div>
+      </div>
+      <div className="columns overview">
+        <div>
+          <Lamp found={found} now={now} />
+          <Queue found={found} now={now} />
+          <section className="card" aria-labelledby="hours">
+            <div className="card-head"><h2 id="hours">{say("overview.alertsByHour")}</h2></div>
+            <div className="card-body"><Hours hours={found.alerts_by_hour} /></div>
+          </section>
+        </div>
+        <div>
+          <InForce isolations={found.containments} now={now} />
+          <Runs found={found} />
+          <Response found={found} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** One thing is lit: the first session that lives on, else the first approval. */
+function Lamp({ found, now }: { found: Overview; now: Date }) {
+  const say = useSay();
+  const open = found.not_cut[0];
+  const approval = found.approvals[0];
+  if (open) {
+    const lives = open.live_sessions_cut === "failed";
+    return (
+      <section className="lamp" aria-label={say("overview.liveSession")}>
+        <span className="lamp-label">{say("overview.liveSession")} · {since(open.opened_at, now)}</span>
+        <h2>{say(lives ? "overview.stillConnected" : "overview.notBlocked", { machine: open.machine_name })}</h2>
+        {lives && <p className="quiet">{say("overview.stillConnectedNote", { machine: open.machine_name, time: clock(open.opened_at) })}</p>}
+        <Link to={`/containment/${open.isolation_id}` as never}><button type="button" className="signal" tabIndex={-1}>{say("overview.openContainment")}</button></Link>
+      </section>
+    );
+  }
+  if (!approval) return null;
+  return (
+    <section className="lamp" aria-label={say("overview.approvalLabel")}>
+      <span className="lamp-label">{say("overview.approvalLabel")} · {say("overview.expires", { span: span(new Date(approval.expires_at).getTime() - now.getTime()) })}</span>
+      <h2>{approval.title}</h2>
+      <p className="quiet">{say("admin.askedBy", { who: approval.asked_by })}</p>
+      <Link to={"/admin" as never} search={{ tab: "approvals" } as never}><button type="button" className="signal" tabIndex={-1}>{say("word.review")}</button></Link>
+    </section>
+  );
+}
+
+function Queue({ found, now }: { found: Overview; now: Date }) {
+  const say = useSay();
+  const approvals = found.not_cut.length > 0 ? found.approvals : found.approvals.slice(1);
+  const count = approvals.length + found.incidents.length + found.troubled_rules.length;
+  if (count === 0 && found.set_aside_count === 0) return null;
+  return (
+    <section className="card" aria-labelledby="next">
+      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say("overview.items", { count })}</span></div>
+      <table className="grid" aria-labelledby="next">
+        <colgroup><col style={{ width: 130 }} /><col /><col style={{ width: 180 }} /><col style={{ width: 90 }} /></colgroup>
+        <tbody>
+          {approvals.map((each) => (
+            <tr key={each.approval_id}>
+              <td><Verdict word="waiting" /></td><td>{each.title}</td><td className="note">{say("overview.expires", { span: span(new Date(each.expires_at).getTime() - now.getTime()) })}</td>
+              <td className="right"><Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("word.review")}</Link></td>
+            </tr>
+          ))}
+          {found.incidents.map((each) => (
+            <tr key={each.incident_id}>
+              <td><Severity value={each.severity} /></td>
+              <td><Link to={`/incidents/${each.incident_id}` as never}>{say("word.incident")} {each.number}</Link> {each.title}</td>
+              <td className="note">{say("overview.openFor", { span: since(each.created_at, now) })}</td>
+              <td className="right"><Link to={`/incidents/${each.incident_id}` as never}>{say("word.open")}</Link></td>
+            </tr>
+          ))}
+          {found.troubled_rules.map((each) => (
+            <tr key={each.rule_id}>
+              <td><Verdict word="open" text={say("overview.blind")} /></td><td title={each.error}>{each.name}: {each.error}</td><td className="note">{each.since ? clock(each.since) : ""}</td>
+              <td className="right"><Link to={"/analytics-rules" as never}>{say("word.look")}</Link></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {found.set_aside_count > 0 && <p className="card-body tone-bad">{say("overview.setAside", { count: found.set_aside_count })}</p>}
+    </section>
+  );
+}
+
+function Runs({ found }: { found: Overview }) {
+  const say = useSay();
+  return (
+    <section className="card" aria-labelledby="runs">
+      <div className="card-head"><h2 id="runs">{say("overview.runs")}</h2><Link to={"/runs" as never}>{say("word.all")}</Link></div>
+      <div className="card-body row wrap" style={{ gap: 32 }}>
+        {Object.entries(found.run_counts).map(([status, count]) => (
+          <div key={status}><div className="figure">{count}</div><Verdict word={wordOfStatus(status)} /></div>
+        ))}
+        {Object.keys(found.run_counts).length === 0 && <span className="note">{say("word.none")}</span>}
+      </div>
+    </section>
+  );
+}
+
+function Response({ found }: { found: Overview }) {
+  const say = useSay();
+  const { detect_seconds: detect, contain_seconds: contain, proved_percent: proved } = found.response;
+  return (
+    <section className="card" aria-labelledby="response">
+      <div className="card-head"><h2 id="response">{say("overview.response")}</h2></div>
+      <div className="card-body row wrap" style={{ gap: 32 }}>
+        <div><div className="figure">{detect === null ? "–" : span(detect * 1000)}</div><span className="note">{say("overview.detect")}</span></div>
+        <div><div className="figure">{contain === null ? "–" : span(contain * 1000)}</div><span className="note">{say("overview.contain")}</span></div>
+        <div><div className="figure">{proved === null ? "–" : `${proved} %`}</div><span className="note">{say("overview.proved")}</span></div>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,95 @@
+// One action: input and output side by side, why this branch, what went wrong, the log of its job.
+import { Button } from "@fluentui/react-components";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { Code } from "../../ui/code";
+import { clockTenths, span } from "../../ui/time";
+import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+import { type Action, titleOf } from "./actions";
+import { Why } from "./why";
+
+type Run = Schemas["RunDetail"];
+
+export function ActionPane({ run, action }: { run: Run; action: Action | undefined }) {
+  const say = useSay();
+  if (!action) return <aside className="run-pane card-body note">{say("runs.selectAction")}</aside>;
+  return (
+    <aside className="run-pane" aria-label={titleOf(action)} tabIndex={0}>
+      <div className="run-head">
+        <h2 style={{ fontSize: 18 }}>{titleOf(action)}</h2>
+        <div className="facts">
+          <Verdict word={wordOfStatus(action.status)} /><span>{span(action.milliseconds)}</span>
+          {(action.attempt ?? 1) > 1 && <span>{say("runs.attempt", { count: action.attempt ?? 1 })}</span>}
+          {action.code && action.code !== "OK" && <span className="mono">{action.code}</span>}
+        </div>
+      </div>
+      <div className="card-body">
+        {action.error && <div role="alert" className="run-error"><h3>{say("runs.error")}</h3>{String((action.error as { message?: unknown }).message ?? JSON.stringify(action.error))}</div>}
+        {action.status === "Waiting" && action.code === "OutcomeUnknown" && <Unknown run={run} action={action} />}
+        <div className="side-by-side">
+          <Payload run={run} action={action} part="inputs" title={say("runs.input")} />
+          <Payload run={run} action={action} part="outputs" title={say("runs.output")} />
+        </div>
+        {action.why !== null && action.why !== undefined && <Why value={action.why} branch={action.branch ?? ""} />}
+        <JobLog run={run} action={action} />
+      </div>
+    </aside>
+  );
+}
+
+function Payload({ run, action, part, title }: { run: Run; action: Action; part: "inputs" | "outputs"; title: string }) {
+  const say = useSay();
+  const hasIt = Boolean(action[part]);
+  const { data } = useQuery({
+    queryKey: ["payload", run.run_id, action.key, part, action.status],
+    queryFn: () => dataOf(api.GET("/api/v1/runs/{run_id}/payload", { params: { path: { run_id: run.run_id }, query: { key: action.key, part } } })),
+    enabled: hasIt,
+  });
+  return (
+    <section aria-label={title}>
+      <h3>{title}</h3>
+      {hasIt ? <Code value={data} /> : <p className="note">{say("runs.nothing")}</p>}
+    </section>
+  );
+}
+
+function JobLog({ run, action }: { run: Run; action: Action }) {
+  const say = useSay();
+  const isJob = action.operation?.toLowerCase().includes("create_job") ?? false;
+  const { data: jobs } = useQuery({ queryKey: ["job", "of", run.run_id, action.status], queryFn: () => dataOf(api.GET("/api/v1/jobs")), enabled: isJob });
+  const job = jobs?.find((each) => each.run_id === run.run_id);
+  const { data: lines } = useQuery({
+    queryKey: ["job", "streams", job?.job_id, job?.status],
+    queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job?.job_id ?? "" } } })),
+    enabled: Boolean(job),
+  });
+  if (!job) return null;
+  return (
+    <section style={{ marginTop: 16 }} aria-label={say("runs.jobLog")}>
+      <div className="row"><h3 className="grow">{say("runs.jobLog")}</h3><Link to={`/jobs/${job.job_id}` as never}>{job.runbook}</Link></div>
+      <pre className="code" tabIndex={0}>{(lines ?? []).map((line) => `${clockTenths(line.at)}  ${line.text}\n`).join("")}{job.exception && <span className="tone-bad">{job.exception}</span>}</pre>
+    </section>
+  );
+}
+
+/** After a crash nobody may know whether a call was done: a person says so. */
+function Unknown({ run, action }: { run: Run; action: Action }) {
+  const say = useSay();
+  const queries = useQueryClient();
+  const decide = useMutation({
+    mutationFn: (choice: "done" | "again" | "failed") => dataOf(api.POST("/api/v1/runs/{run_id}/decision", { params: { path: { run_id: run.run_id } }, body: { key: action.key, choice } })),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ["run"] }),
+  });
+  return (
+    <div className="lamp" style={{ marginBottom: 12 }}>
+      <p>{say("runs.unknown")}</p>
+      <div className="row">
+        <button type="button" className="signal" onClick={() => decide.mutate("done")}>{say("runs.wasDone")}</button>
+        <Button onClick={() => decide.mutate("again")}>{say("runs.again")}</Button>
+        <Button onClick={() => decide.mutate("failed")}>{say("runs.didFail")}</Button>
+      </div>
+    </div>
+  );
+}

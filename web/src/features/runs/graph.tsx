@@ -1,0 +1,111 @@
+// The run as its designer drew it: the path taken in green, what was not taken greyed, one click to an action.
+import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import "@xyflow/react/dist/style.css";
+import { useEffect, useState } from "react";
+import type { Schemas } from "../../api/client";
+import { span } from "../../ui/time";
+import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+import { type Action, titleOf } from "./actions";
+import { type Placed, layOut } from "./layout";
+
+interface RunGraphProps {
+  run: Schemas["RunDetail"];
+  chosen: string;
+  choose: (key: string) => void;
+}
+
+interface Data extends Record<string, unknown> {
+  action?: Action;
+  label?: string;
+  isTaken: boolean;
+  isChosen: boolean;
+  choose: (key: string) => void;
+  share: [number, number];
+}
+
+const NODE_TYPES = { action: ActionNode, box: BoxNode, branch: BranchNode };
+
+export function RunGraph({ run, chosen, choose }: RunGraphProps) {
+  const say = useSay();
+  const [placed, setPlaced] = useState<Placed | null>(null);
+  const shape = JSON.stringify(run.actions, ["key", "name", "run_after", "branches", "label", "actions"]);
+  useEffect(() => {
+    let isCurrent = true;
+    void layOut(run.actions, run.trigger.name).then((found) => isCurrent && setPlaced(found));
+    return () => {
+      isCurrent = false;
+    };
+    // The layout hangs on the shape alone; states change without moving anything.
+  }, [shape]);
+  if (!placed) return null;
+  const start = new Date(run.started_at ?? run.accepted_at).getTime();
+  const whole = Math.max(1, run.milliseconds ?? Date.now() - start);
+  const shareOf = (action: Action | undefined): [number, number] => {
+    if (!action?.started_at || action.status === "Skipped") return [0, 0];
+    return [(new Date(action.started_at).getTime() - start) / whole, Math.max(0.01, (action.milliseconds ?? 0) / whole)];
+  };
+  const nodes: Node<Data>[] = placed.nodes.map((node) => ({
+    id: node.id, type: node.kind, position: { x: node.x, y: node.y }, width: node.width, height: node.height, parentId: node.parent,
+    selectable: false, draggable: false, focusable: false,
+    data: { action: node.action, label: node.label, isTaken: node.isTaken, isChosen: node.id === chosen, choose, share: shareOf(node.action) },
+  }));
+  const edges: Edge[] = placed.edges.map((edge) => ({
+    id: edge.id, source: edge.source, target: edge.target, type: "smoothstep", focusable: false,
+    style: edge.isTaken ? { stroke: "var(--gsOk)", strokeWidth: 2.5 } : { stroke: "var(--gsLineStrong)", strokeWidth: 1.5, strokeDasharray: "4 4" },
+  }));
+  return (
+    <ReactFlow
+      nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} fitView fitViewOptions={{ padding: 0.1, maxZoom: 1 }} minZoom={0.1} maxZoom={1.5}
+      nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} onlyRenderVisibleElements proOptions={{ hideAttribution: true }} aria-label={say("runs.graph")}
+    >
+      <Background color="var(--gsLine)" />
+      <Controls showInteractive={false} />
+    </ReactFlow>
+  );
+}
+
+function ActionNode({ id, data }: NodeProps<Node<Data>>) {
+  const say = useSay();
+  const { action } = data;
+  const isSkipped = !action ? false : action.status === "Skipped" || action.status === "NotRun";
+  return (
+    <>
+      <Handle type="target" position={Position.Top} isConnectable={false} />
+      <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => action && data.choose(id)} aria-pressed={data.isChosen} disabled={!action}>
+        <span className="row"><span className="strong grow cut">{action ? titleOf(action) : data.label}</span>{action && <IconOf action={action} />}</span>
+        <span className="note cut">{action ? (isSkipped ? say("word.skipped") : span(action.milliseconds)) : say("runs.trigger")}</span>
+        <span className="node-time"><i style={{ marginLeft: `${data.share[0] * 100}%`, width: `${data.share[1] * 100}%` }} /></span>
+      </button>
+      <Handle type="source" position={Position.Bottom} isConnectable={false} />
+    </>
+  );
+}
+
+function BoxNode({ id, data }: NodeProps<Node<Data>>) {
+  const { action } = data;
+  if (!action) return null;
+  return (
+    <>
+      <Handle type="target" position={Position.Top} isConnectable={false} />
+      <div className={`box ${action.status === "Skipped" ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`}>
+        <button type="button" className="box-head" onClick={() => data.choose(id)} aria-pressed={data.isChosen}>
+          <span className="strong cut">{titleOf(action)}</span><span className="note">{action.branch ?? ""}</span><span className="grow" /><IconOf action={action} />
+        </button>
+      </div>
+      <Handle type="source" position={Position.Bottom} isConnectable={false} />
+    </>
+  );
+}
+
+function BranchNode({ data }: NodeProps<Node<Data>>) {
+  const say = useSay();
+  const names: Record<string, string> = { actions: say("runs.true"), else: say("runs.false"), True: say("runs.true"), False: say("runs.false") };
+  return <div className={`branch ${data.isTaken ? "taken" : ""}`}><span className="strong">{names[data.label ?? ""] ?? data.label}</span> {say(data.isTaken ? "runs.taken" : "runs.notTaken")}</div>;
+}
+
+function IconOf({ action }: { action: Action }) {
+  const say = useSay();
+  const word = wordOfStatus(action.status);
+  return <span className="icon-only" title={say(`word.${word}`)}><Verdict word={word} /></span>;
+}

@@ -1,0 +1,99 @@
+// Runs: the list stays on the left, the path taken in the middle, one click gives input and output side by side.
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Suspense, lazy } from "react";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { useHeldBack } from "../../api/news";
+import { useNow } from "../../api/session";
+import { Empty, Loading, Shown } from "../../ui/states";
+import { moment, span } from "../../ui/time";
+import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useSay } from "../../ui/words";
+import { type Action, flat } from "./actions";
+import { ActionPane } from "./action-pane";
+import { TimeBars } from "./time-bars";
+
+type Run = Schemas["RunOut"];
+const RunGraph = lazy(() => import("./graph").then((module) => ({ default: module.RunGraph })));
+
+export function RunsPage() {
+  return <RunPage />;
+}
+
+export function RunPage() {
+  const asked = useQuery({ queryKey: ["runs"], queryFn: () => dataOf(api.GET("/api/v1/runs")) });
+  const { id } = useParams({ strict: false }) as { id?: string };
+  return <Shown asked={asked} rows={8}>{(runs) => <Body runs={runs} id={id ?? runs[0]?.run_id} />}</Shown>;
+}
+
+function Body({ runs, id }: { runs: Run[]; id: string | undefined }) {
+  const say = useSay();
+  if (runs.length === 0 && !id) return <><h1>{say("runs.title")}</h1><Empty text={say("runs.none")} /></>;
+  return (
+    <div className="run-page">
+      <List runs={runs} id={id} />
+      {id ? <Chosen key={id} id={id} /> : <div />}
+    </div>
+  );
+}
+
+function List({ runs, id }: { runs: Run[]; id: string | undefined }) {
+  const say = useSay();
+  const now = useNow();
+  const held = useHeldBack(["run"], "runs");
+  return (
+    <aside className="run-list" aria-label={say("runs.title")}>
+      <div className="card-head"><h2>{say("runs.title")}</h2><span className="note">{say("runs.all")}</span></div>
+      {held.count > 0 && <div className="held" role="status">{say("news.waiting", { count: held.count })}<span className="grow" /><button type="button" className="plain" onClick={held.show}>{say("news.show")}</button></div>}
+      <ul>
+        {runs.map((run) => (
+          <li key={run.run_id}>
+            <Link to={`/runs/${run.run_id}` as never} aria-current={run.run_id === id ? "true" : undefined}>
+              <span className="row"><span className="strong">{run.number}</span><span className="grow cut">{run.playbook_name}</span><Verdict word={wordOfStatus(run.status)} /></span>
+              <span className="row note"><span>{moment(run.accepted_at, now)}</span><span className="grow" /><span>{span(run.milliseconds)}</span></span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+      <p className="card-body note">{say("runs.more", { count: runs.length })}</p>
+    </aside>
+  );
+}
+
+function Chosen({ id }: { id: string }) {
+  const asked = useQuery({
+    queryKey: ["run", id],
+    queryFn: () => dataOf(api.GET("/api/v1/runs/{run_id}", { params: { path: { run_id: id } } })),
+    refetchInterval: (query) => (query.state.data?.ended_at ? false : 2_000),
+  });
+  return <Shown asked={asked} rows={8}>{(run) => <View run={run} />}</Shown>;
+}
+
+function View({ run }: { run: Schemas["RunDetail"] }) {
+  const say = useSay();
+  const now = useNow();
+  const navigate = useNavigate();
+  const { action } = useSearch({ strict: false }) as { action?: string };
+  const actions = flat(run.actions);
+  const chosen = actions.find((each) => each.key === action) ?? firstOfInterest(actions);
+  const choose = (key: string) => void navigate({ to: `/runs/${run.run_id}` as never, search: { action: key } as never, replace: true });
+  return (
+    <>
+      <div className="run-middle">
+        <div className="run-head">
+          <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfStatus(run.status)} pill /></div>
+          <div className="facts"><span>{moment(run.accepted_at, now)}, {span(run.milliseconds)}</span><Link to={`/playbooks/${run.playbook_id}` as never}>{run.playbook_name}</Link>
+            {run.alert_id && <Link to={`/alerts/${run.alert_id}` as never}>{say("word.alert")}</Link>}{run.trigger.by && <span>{run.trigger.by}</span>}</div>
+        </div>
+        <div className="run-graph"><Suspense fallback={<Loading />}><RunGraph run={run} chosen={chosen?.key ?? ""} choose={choose} /></Suspense></div>
+        <TimeBars run={run} actions={actions} chosen={chosen?.key} choose={choose} />
+      </div>
+      <ActionPane run={run} action={chosen} />
+    </>
+  );
+}
+
+/** A failure first, then what waits, then the first action with an effect. */
+function firstOfInterest(actions: Action[]): Action | undefined {
+  return actions.find((each) => each.status === "Failed" && !each.branches) ?? actions.find((each) => each.status === "Waiting") ?? actions.find((each) => each.operation && each.status !== "Skipped") ?? actions[0];
+}
