@@ -21,10 +21,10 @@ START_SECONDS = 60.0
 class RunningServer:
     """`python -m guardship.server` with its pipe in our hands."""
 
-    def __init__(self, home: Path, *, port: int = 0, **settings: str) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self._settings = settings
-        self._port = port
+        self._port = 0
         self.messages: list[Message] = []
         self._changed = threading.Condition()
         self.ready: Message = {}
@@ -38,7 +38,7 @@ class RunningServer:
 
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GUARDSHIP_")}
-        environment |= {"GUARDSHIP_HOME": str(self.home), "GUARDSHIP_LISTEN_PORT": str(self._port)}
+        environment |= {"GUARDSHIP_HOME": str(self.home), "GUARDSHIP_LISTEN_PORT": str(self._port), "GUARDSHIP_CLIENTS_PORT": "0"}
         environment |= {f"GUARDSHIP_{name.upper()}": value for name, value in self._settings.items()}
         self.home.mkdir(parents=True, exist_ok=True)
         log = (self.home / "server.log").open("ab")
@@ -99,8 +99,14 @@ class RunningServer:
                 assert self._changed.wait(deadline - time.monotonic()), f"no {event}: {self.messages}"
 
     @property
+    def local_facts(self) -> Message:
+        """What the command on this machine reads."""
+        found: Message = json.loads((self.home / "run/server.json").read_text())
+        return found
+
+    @property
     def local_token(self) -> str:
-        return str(json.loads((self.home / "run/server.json").read_text())["token"])
+        return str(self.local_facts["token"])
 
     def client(self, token: str | None = None) -> httpx.Client:
         """As the command on this machine, or with a token."""

@@ -88,12 +88,6 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         return self.listen_host in {"127.0.0.1", "::1", "localhost"}
 
-    @property
-    def url(self) -> str:
-        """The address of console and API, as others should use it."""
-        scheme = "http" if self.is_loopback else "https"
-        return self.public_url.rstrip("/") or f"{scheme}://{self.listen_host}:{self.listen_port}"
-
     @classmethod
     def settings_customise_sources(
         cls,

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -32,9 +32,9 @@ COUNT = 6
 
 @cache
 def undisturbed(count: int) -> dict[str, Any]:
-    home = Path(mkdtemp(prefix="undisturbed-"))
-    finish(home, count)
-    return outcome(home)
+    with TemporaryDirectory(prefix="undisturbed-") as home:
+        finish(Path(home), count)
+        return outcome(Path(home))
 
 
 def assert_as_undisturbed(home: Path, count: int) -> None:

@@ -21,7 +21,7 @@ COMMAND = [str(Path(sys.executable).with_name("guardship"))]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    ports = {f"GUARDSHIP_{name}": str(free_port()) for name in ("LISTEN_PORT", "LAB_ARM_PORT", "LAB_MAIL_PORT")}
+    ports = {f"GUARDSHIP_{name}": str(free_port()) for name in ("LISTEN_PORT", "CLIENTS_PORT", "LAB_ARM_PORT", "LAB_MAIL_PORT")}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GUARDSHIP_")}
     return inherited | ports | {"GUARDSHIP_HOME": str(tmp_path / "home")}
 

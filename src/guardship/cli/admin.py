@@ -10,6 +10,7 @@ import typer
 from sqlalchemy import select
 
 from guardship.cli.failures import tell_failures
+from guardship.cli.local_server import LocalServer, ServerNotRunning
 from guardship.clock import SystemClock
 from guardship.errors import NotFound
 from guardship.identity import audit, sessions, users
@@ -34,7 +35,7 @@ def reset(name: Annotated[str, typer.Argument(help="The user to let in.")]) -> N
         user.sealed_totp, user.disabled_at = None, None
         token = sessions.make_link(session, user, at=now)
         audit.record(session, who="local command", act="user.reset", subject=name, at=now)
-    typer.echo(f"Sign in as {name} (this link works once, for 30 minutes): {settings.url}/sign-in?link={token}")
+    typer.echo(f"Sign in as {name} (this link works once, for 30 minutes): {address_of(settings)}/sign-in?link={token}")
 
 
 @app.command("create")
@@ -49,7 +50,7 @@ def create(
         user = users.create_user(session, name, role=role, password=None, at=now)
         token = sessions.make_link(session, user, at=now)
         audit.record(session, who="local command", act="user.created", subject=name, at=now, detail={"role": role})
-    typer.echo(f"Sign in as {name} (this link works once, for 30 minutes): {settings.url}/sign-in?link={token}")
+    typer.echo(f"Sign in as {name} (this link works once, for 30 minutes): {address_of(settings)}/sign-in?link={token}")
 
 
 @app.command("list")
@@ -77,6 +78,15 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print the resul
     else:
         typer.echo(f"{found.entry_count} entries: {found.reason}.")
     sys.exit(0 if found.broken_at is None else 1)
+
+
+def address_of(settings: Settings) -> str:
+    """Of the running server, else the one it would have."""
+    try:
+        return LocalServer.find(settings.home).url
+    except ServerNotRunning:
+        scheme = "http" if settings.is_loopback else "https"
+        return settings.public_url.rstrip("/") or f"{scheme}://{settings.listen_host}:{settings.listen_port}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from guardship.errors import Fault, GuardshipError
-from guardship.lab.certificates import ServerCertificate
+from guardship.identity.certificates import ServerCertificate
 from guardship.lab.filter import TrackingMode
 from guardship.lab.uplink import IngestAddress
 

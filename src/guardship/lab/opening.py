@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from guardship.errors import GuardshipError
-from guardship.lab.certificates import issue_server_certificate
+from guardship.identity.certificates import issue_server_certificate
 from guardship.lab.company import hosts
 from guardship.lab.config import Handover, LabConfig
 from guardship.lab.events import Events
@@ -42,7 +42,7 @@ def open_lab() -> int:
     try:
         line = _first_line()
         config = LabConfig.read(line)
-        certificate = issue_server_certificate(config.ca_dir, ("localhost", "127.0.0.1", "::1", config.arm_host))
+        certificate = issue_server_certificate(config.ca_dir, ("localhost", "127.0.0.1", "::1", config.arm_host), whose="Guardship lab")
         arm, smtp = _listening(config.arm_host, config.arm_port), _listening("127.0.0.1", config.smtp_port)
     except (GuardshipError, OSError) as error:
         events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from guardship.lab import arm_reads
 from guardship.lab.arm import Arm, Written
-from guardship.lab.certificates import CA_FILE, server_context
+from guardship.identity.certificates import CA_FILE, server_context
 from guardship.lab.channel import ChannelClosed, Message
 from guardship.lab.company import ATTACKER_ADDRESSES, ISOLATED_GROUP, NETWORK_PATH, PROTECTED_TAG, TARGET, build_world, hosts, stable_uuid
 from guardship.lab.config import Handover, LabConfig
@@ -201,7 +201,7 @@ class Lab:
     def _since_write(self, last_at: float) -> float | None:
         for write in reversed(self._writes):
             if write.started_at <= last_at + _PACKET_SECONDS:
-                return round((last_at - write.started_at) * 1000, 3)
+                return round(max(0.0, last_at - write.started_at) * 1000, 3)  # packets are 2 ms apart
         return None
 
     def _read_orders(self, loop: asyncio.AbstractEventLoop) -> None:

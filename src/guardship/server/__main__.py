@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +16,7 @@ from guardship.migrations.upgrading import upgrade
 from guardship.sandbox.new_root import die_with_parent
 from guardship.server.building import House, build
 from guardship.server.demo import DemoContent
+from guardship.server.doorways import open_doorways
 from guardship.server.living import Living, on_signals, write_local_file
 from guardship.server.pipe import Message, Pipe
 from guardship.settings import Settings
@@ -33,11 +33,6 @@ class AlreadyRunning(GuardshipError):
     fault = Fault.CONFLICT
 
 
-class PortTaken(GuardshipError):
-    code = "server.port_taken"
-    fault = Fault.CONFLICT
-
-
 class Serving:
     """The server between its pipe and its house."""
 
@@ -48,11 +43,8 @@ class Serving:
         self._layout.make()
         self._lock = take_lock(self._layout.run / "lock", settings.home)
         upgrade(self._layout.database)
-        self._listener = listen(settings.listen_host, settings.listen_port)
-        port = self._listener.getsockname()[1]
-        self._local_url = f"http://127.0.0.1:{port}"
-        url = settings.public_url.rstrip("/") or f"http://{settings.listen_host}:{port}"
-        self._house: House = build(settings, self._layout, SystemClock(), url=url, start_demo=self._ask_for_demo)
+        self._doorways = open_doorways(settings, self._layout.certificates)
+        self._house: House = build(settings, self._layout, SystemClock(), url=self._doorways.url, start_demo=self._ask_for_demo)
         self._demo = DemoContent(self._house.doors)
 
     async def run(self) -> None:
@@ -64,16 +56,16 @@ class Serving:
             loop.call_soon_threadsafe(living.stop_soon)
 
         self._pipe.listen(lambda message: self._take(message, loop, living), stop)
-        local = write_local_file(self._house, ca_file=None)
+        local = write_local_file(self._house, self._doorways)
         try:
-            await living.live(self._listener, ready=self._say_ready)
+            await living.live(self._doorways, ready=self._say_ready)
         finally:
             local.unlink(missing_ok=True)
 
     def _say_ready(self) -> None:
         doors = self._house.doors
         link = first_link(self._house)
-        self._pipe.tell("ready", url=doors.url, local_url=self._local_url, sign_in_link=f"{doors.url}/sign-in?link={link}")
+        self._pipe.tell("ready", url=doors.url, local_url=self._doorways.local_url, sign_in_link=f"{doors.url}/sign-in?link={link}")
         log.info("server.ready", url=doors.url)
 
     def _ask_for_demo(self) -> bool:
@@ -122,16 +114,6 @@ def take_lock(file: Path, home: Path) -> IO[str]:
             f"a server is already running on {home}", hint="use that one, stop it, or name another data folder in GUARDSHIP_HOME"
         ) from error
     return lock
-
-
-def listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        raise PortTaken(f"port {port} of {host} cannot be used: {error.strerror}", hint="set GUARDSHIP_LISTEN_PORT to another") from error
-    return listener
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from guardship.detection.log_rows import ROWS_DUE
 from guardship.errors import GuardshipError, NotFound
 from guardship.identity import approvals, sessions
 from guardship.server.building import House
+from guardship.server.doorways import Doorway, Doorways
 from guardship.server.telling import Telling
 from guardship.storage import outbox
 from guardship.telemetry import get_log
@@ -48,22 +49,23 @@ class Living:
     def stop_soon(self) -> None:
         self._stopping.set()
 
-    async def live(self, listener: socket.socket, *, ready: Callable[[], None]) -> None:
+    async def live(self, doorways: Doorways, *, ready: Callable[[], None]) -> None:
         """Serve until told to stop."""
         self._subscribe()
-        main = _Quiet(_config(create_app(self._house.doors)))
-        door = _job_door(self._house.layout.run / "jobs.sock")
-        jobs = _Quiet(_config(create_job_app(self._house.doors, self._incident_of)))
-        serving = [asyncio.create_task(main.serve(sockets=[listener])), asyncio.create_task(jobs.serve(sockets=[door]))]
+        app = create_app(self._house.doors)
+        jobs = Doorway(_job_door(self._house.layout.run / "jobs.sock"), None)
+        doors = [(app, doorways.main), (app, doorways.clients), (create_job_app(self._house.doors, self._incident_of), jobs)]
+        servers = [(_Quiet(_config(each, doorway)), doorway) for each, doorway in doors]
+        serving = [asyncio.create_task(server.serve(sockets=[doorway.listener])) for server, doorway in servers]
         try:
             await self._start()
-            while not (main.started and jobs.started):
+            while not all(server.started for server, _ in servers):
                 await asyncio.sleep(0.005)
             ready()
             await self._stopping.wait()
         finally:
             self._house.doors.news.close()
-            for server in (main, jobs):
+            for server, _ in servers:
                 server.should_exit = True
             await asyncio.gather(*serving, return_exceptions=True)
             await self._stop()
@@ -164,9 +166,11 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, doorway: Doorway) -> uvicorn.Config:
+    context = doorway.context
     return uvicorn.Config(
         app,
+        ssl_context_factory=None if context is None else lambda _config, _default: context,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -177,13 +181,19 @@ def _config(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def write_local_file(house: House, *, ca_file: str | None) -> Path:
+def write_local_file(house: House, doorways: Doorways) -> Path:
     """How the command on this machine finds the server: readable by the owner of the data folder alone."""
     file = house.layout.run / "server.json"
     draft = file.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, LOCAL_FILE_MODE)
     with os.fdopen(descriptor, "w") as out:
-        json.dump({"url": house.doors.url, "token": house.local_token, "ca_file": ca_file, "pid": os.getpid()}, out)
+        facts = {
+            "url": doorways.local_url,
+            "token": house.local_token,
+            "ca_file": doorways.ca_file and str(doorways.ca_file),
+            "pid": os.getpid(),
+        }
+        json.dump(facts, out)
     draft.replace(file)
     return file
 

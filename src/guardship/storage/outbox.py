@@ -155,13 +155,16 @@ class Outbox:
                 self._woken.wait(IDLE_SECONDS)
                 continue
             for event in due:
-                with self._busy_lock:
-                    self._busy.add(event.subject)
-                if self._stopping:
-                    return
-                self._pool.submit(self._deliver_apart, event)
+                self._submit(event)
             if not due:
                 self._woken.wait(IDLE_SECONDS)
+
+    def _submit(self, event: Event) -> None:
+        if self._stopping:
+            return
+        with self._busy_lock:
+            self._busy.add(event.subject)
+        self._pool.submit(self._deliver_apart, event)
 
     def _due(self) -> list[Event]:
         """The first waiting event of each subject that nobody is working on."""

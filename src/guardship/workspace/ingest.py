@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BATCHES = 64
 MOST_WAITING = 256
+PATIENCE_SECONDS = 5.0
 TICK = timedelta(microseconds=1)
 
 Listener = Callable[[str, "pa.Table"], None]
@@ -54,12 +55,21 @@ class _Waiting:
 
 
 class Ingest:
-    def __init__(self, store: DuckDbStore, catalog: Catalog, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: DuckDbStore,
+        catalog: Catalog,
+        clock: Clock,
+        *,
+        most_waiting: int = MOST_WAITING,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
+        self._patience_seconds = patience_seconds
         self._listeners: list[Listener] = []
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(MOST_WAITING)
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopped = False
@@ -116,7 +126,7 @@ class Ingest:
         self._start()
         waiting = _Waiting(table, batch)
         try:
-            self._queue.put(waiting, timeout=5)
+            self._queue.put(waiting, timeout=self._patience_seconds)
         except queue.Full as error:
             raise IngestBusy("rows come faster than they can be written", hint="send them again in a moment") from error
         waiting.done.result()

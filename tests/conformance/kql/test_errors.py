@@ -45,3 +45,17 @@ def test_a_query_without_syntax_errors_has_none() -> None:
 def test_a_query_beyond_all_use_is_refused_and_harms_nobody(query: str) -> None:
     with pytest.raises(QueryError, match="too large"):
         compile_query(query, SCHEMA, datetime(2026, 11, 24))
+
+
+@pytest.mark.parametrize(
+    ("query", "places"),
+    [
+        ("| where a", [(1, 1)]),
+        ("Syslog | where a == | take 1", [(1, 21)]),
+        ("let a = 1 1; Syslog | srt by b", [(1, 11), (1, 23)]),
+        ("Syslog | where ((((", [(1, 20)]),
+        ("print " + "(" * 2000, [None]),
+    ],
+)
+def test_an_editor_is_told_of_every_piece_that_does_not_read(query: str, places: list[tuple[int, int] | None]) -> None:
+    assert [error.span and (error.span.line, error.span.column) for error in problems(query)] == places

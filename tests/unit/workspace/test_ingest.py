@@ -10,8 +10,8 @@ from tests.unit.workspace.rooms import Workspace
 
 from guardship.clock import HeldClock
 from guardship.workspace.catalog import Catalog
-from guardship.workspace.duckdb_store import DuckDbStore
-from guardship.workspace.ingest import TICK, Ingest, IngestStopped
+from guardship.workspace.duckdb_store import DuckDbStore, StoreFailed
+from guardship.workspace.ingest import TICK, Ingest, IngestBusy, IngestStopped
 from guardship.workspace.row_batches import Rejected, read_rows
 from guardship.workspace.search import Search
 
@@ -140,3 +140,101 @@ def test_a_new_column_of_the_catalogue_is_added_to_a_store_that_is_there(tmp_pat
         if "B" in columns:
             assert Search(store, catalog, clock).run("X_CL | project A, B").rows == [["old", None], ["old", None]]
         store.close()
+
+
+def held_up(workspace: Workspace, ingest: Ingest) -> threading.Event:
+    """The writing thread stands in a listener until the event is set."""
+    go_on, standing = threading.Event(), threading.Event()
+
+    def wait(_: str, __: object) -> None:
+        standing.set()
+        go_on.wait(10)
+
+    ingest.listen(wait)
+    ingest.ingest("Syslog", [LINE])
+    standing.wait(10)
+    return go_on
+
+
+def test_batches_that_wait_together_are_committed_together_even_at_the_end(workspace: Workspace) -> None:
+    go_on = held_up(workspace, workspace.ingest)
+    threads = [threading.Thread(target=workspace.ingest.ingest, args=("Syslog", [{**LINE, "Computer": "late"}])) for _ in range(3)]
+    threads.append(threading.Thread(target=workspace.ingest.stop))
+    for thread in threads[:3]:
+        thread.start()
+    threading.Event().wait(0.2)
+    threads[3].start()
+    threading.Event().wait(0.1)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert workspace.search.run("Syslog | where Computer == 'late' | summarize count(), dcount(_TimeReceived)").rows == [[3, 1]]
+
+
+def test_rows_that_come_faster_than_they_can_be_written_are_sent_back(workspace: Workspace) -> None:
+    ingest = Ingest(workspace.store, workspace.catalog, workspace.clock, most_waiting=1, patience_seconds=0.05)
+    go_on = held_up(workspace, ingest)
+    waiting = threading.Thread(target=ingest.ingest, args=("Syslog", [LINE]))
+    waiting.start()
+    threading.Event().wait(0.1)
+    with pytest.raises(IngestBusy):
+        ingest.ingest("Syslog", [LINE])
+    go_on.set()
+    waiting.join()
+    ingest.stop()
+    assert workspace.store.row_count("Syslog") == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_in_the_writing_thread_leaves_nobody_waiting(workspace: Workspace) -> None:
+    class Broken(DuckDbStore):
+        is_broken = True
+
+        def append(self, batches: Any) -> None:
+            if self.is_broken:
+                raise ZeroDivisionError
+            super().append(batches)
+
+    store = Broken(workspace.store.path.with_name("other.duckdb"), workspace.catalog)
+    ingest = Ingest(store, workspace.catalog, workspace.clock)
+    with pytest.raises(ZeroDivisionError):
+        ingest.ingest("Syslog", [LINE])
+    store.is_broken = False
+    threading.Event().wait(0.1)
+    assert ingest.ingest("Syslog", [LINE]).accepted == 1
+    ingest.stop()
+    store.close()
+
+
+def test_a_file_that_is_no_store_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "garbage.duckdb"
+    file.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StoreFailed, match="does not open"):
+        DuckDbStore(file, workspace.catalog).row_count("Syslog")
+
+
+def test_a_batch_the_store_cannot_take_is_refused_and_the_next_one_taken(workspace: Workspace) -> None:
+    import pyarrow as pa
+
+    table = workspace.catalog.table("Syslog")
+    with pytest.raises(StoreFailed, match="did not take"):
+        workspace.store.append([(table, pa.table({"ProcessID": ["many"]}))])
+    workspace.store.append([(table, pa.table({"ProcessID": [1]}))])
+    assert workspace.store.row_count("Syslog") == 1
+
+
+def test_spans_and_guids_are_read_too(tmp_path: Path) -> None:
+    columns = 'S = { type = "timespan", meaning = "s" }\nG = { type = "guid", meaning = "g" }'
+    (tmp_path / "x.toml").write_text(f'name = "X_CL"\nmeaning = "m"\n[columns]\n{columns}\n[example]\nS = "1h"\n')
+    table = Catalog.load(tmp_path).table("X_CL")
+    guid = "74BE27DE-1E4E-49D9-B579-FE0B331D3642"
+    read = read_rows(table, [{"S": "1h", "G": guid}, {"S": 5}, {"S": "soon"}, {"G": "x"}, {"S": True}, {"G": None}], machine=None)
+    assert [(each.row, each.column) for each in read.rejected] == [(2, "S"), (3, "G"), (4, "S")]
+    assert read.batch.column("S").to_pylist() == [36_000_000_000, 5, None]
+    assert read.batch.column("G").to_pylist()[0] == guid.lower()
+
+
+def test_a_number_that_is_too_exact_is_refused(workspace: Workspace) -> None:
+    table = workspace.catalog.table("SecurityAlert")
+    read = read_rows(table, [{"ConfidenceScore": 1}, {"ConfidenceScore": "1"}, {"TimeGenerated": 5}], machine=None)
+    assert [(each.row, each.column) for each in read.rejected] == [(1, "ConfidenceScore"), (2, "TimeGenerated")]

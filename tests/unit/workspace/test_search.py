@@ -124,3 +124,14 @@ def test_times_are_utc_whatever_the_caller_says(workspace: Workspace) -> None:
     offset = datetime(2026, 11, 24, 5, 14, tzinfo=UTC) - timedelta(hours=2)
     workspace.ingest.ingest("Syslog", [{"TimeGenerated": offset}])
     assert workspace.search.run("Syslog | project TimeGenerated").rows == [["2026-11-24T03:14:00.0000000Z"]]
+
+
+def test_a_hidden_column_that_is_named_stays_named(workspace: Workspace) -> None:
+    workspace.ingest.ingest("Syslog", [{"SyslogMessage": "x"}], item_ids=["i1"])
+    assert workspace.search.run("Syslog | project-keep _ItemId, SyslogMessage").rows == [["x", "i1"]]
+    assert workspace.search.run("Syslog | extend id = _ItemId | project id").rows == [["i1"]]
+
+
+def test_a_time_beyond_the_calendar_is_null(workspace: Workspace) -> None:
+    query = "datatable(t:datetime, s:timespan)[datetime(9999-12-31), 30000d] | project t + s, datetime(9999-12-31) + 30000d, t - s < t"
+    assert workspace.search.run(query).rows == [[None, None, True]]

@@ -261,13 +261,13 @@ def _fit(value: plan.Expr, word: str, span: Span, name: str) -> plan.Expr:
         return plan.Convert(value, REAL)
     if value.type is DYNAMIC and wanted in ([STRING], [BOOL]):
         return plan.Convert(value, wanted[0])
-    raise WrongType(f"{name} wants {word.replace('|', ' or ')} here, and this is {value.type}", span=span, hint=_way(wanted))
+    raise WrongType(f"{name} wants {word.replace('|', ' or ')} here, and this is {value.type}", span=span, hint=_way(wanted, name))
 
 
 _KINDS: dict[str, tuple[KqlType, ...]] = {"number": (INT, LONG, REAL)}
 
 
-def _way(wanted: list[KqlType]) -> str | None:
+def _way(wanted: list[KqlType], called: str) -> str | None:
     names = {
         STRING: "tostring()",
         LONG: "tolong()",
@@ -276,7 +276,9 @@ def _way(wanted: list[KqlType]) -> str | None:
         TIMESPAN: "totimespan()",
         DYNAMIC: "parse_json()",
     }
-    return next((f"use {names[kind]}" for kind in wanted if kind in names), None)
+    if len(wanted) > 3:  # it takes nearly everything already
+        return None
+    return next((f"use {names[kind]}" for kind in wanted if kind in names and names[kind] != f"{called}()"), None)
 
 
 def _checked_part(value: plan.Expr, known: list[str], span: Span) -> plan.Expr:

@@ -242,10 +242,7 @@ class ExpressionBinder(CallBinder):
     def _in_rows(self, node: syntax.InList, left: plan.Expr, rows: plan.Relation) -> plan.Expr:
         if node.operator.startswith("has_"):
             raise Unsupported(f"{node.operator} over the rows of a query", node.span, "use join, or name the values")
-        found = tuple(column for column in rows.columns if not column.is_hidden)
-        if not found:
-            raise QueryError("this query has no column to look in", span=node.span)
-        first = found[0]
+        first = next(column for column in rows.columns if not column.is_hidden)
         if left.type is DYNAMIC and first.type is STRING:
             left = plan.Convert(left, STRING)
         if first.type is not left.type and not {first.type, left.type} <= NUMBERS:

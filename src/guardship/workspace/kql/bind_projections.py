@@ -73,7 +73,16 @@ def bind_project_names(node: syntax.ProjectNames, relation: plan.Relation, envir
             columns = [column for column in relation.columns if column in chosen]
         case _:
             columns = chosen + kept
-    return plan.Select(relation, tuple(map(reference, columns)), tuple(columns))
+    if node.kind == "project-away" and not visible(tuple(columns)):
+        raise QueryError("no column is left", span=node.span)
+    named = {pattern.name for pattern in node.patterns}
+    outputs = [_shown(column, environment) if column.is_hidden and column.name in named else reference(column) for column in columns]
+    return plan.Select(relation, tuple(outputs), tuple(output.column for output in outputs))
+
+
+def _shown(column: plan.Column, environment: Environment) -> plan.Output:
+    """A hidden column that was named is a column like any other from there on."""
+    return plan.Output(environment.column(column.name, column.type), plan.ColumnRef(column))
 
 
 def _matches(pattern: str, column: plan.Column) -> bool:
@@ -109,8 +118,6 @@ def bind_distinct(node: syntax.Distinct, relation: plan.Relation, environment: E
         refuse_dynamic([(column, item.span) for column, item in zip(narrowed.columns, node.items, strict=True)])
     else:
         columns = visible(relation.columns)
-        if not columns:
-            raise QueryError("there is no column to be distinct by", span=node.span)
         narrowed = plan.Select(relation, tuple(map(reference, columns)), columns)
     fresh = [environment.column(column.name, column.type) for column in narrowed.columns]
     keys = tuple(plan.Output(new, plan.ColumnRef(old)) for new, old in zip(fresh, narrowed.columns, strict=True))

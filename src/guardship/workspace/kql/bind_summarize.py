@@ -49,8 +49,9 @@ class _Summarizing:
 
     def _key(self, item: syntax.Item) -> plan.Output:
         expression = self._plain.bind(item.expression)
-        if item.name in self._used:
-            raise DuplicateColumn(str(item.name), item.span)
+        said = item.name or (item.expression.name if isinstance(item.expression, syntax.Name) else None)
+        if said in self._used:
+            raise DuplicateColumn(str(said), item.span)
         name = item.name or free_name(result_name(item.expression) or column_number(self._used), self._used)
         self._used.add(name)
         column = self._environment.column(name, expression.type)

@@ -43,10 +43,10 @@ def bind_pipeline(pipeline: syntax.Pipeline, environment: Environment) -> plan.R
 
 def _with_parameters(query: syntax.Query, environment: Environment, given: dict[str, plan.Constant]) -> Environment:
     for declared in query.parameters:
-        value = given.pop(declared.name, None)
-        if value is None and declared.default is None:
+        default = plan.Constant(declared.default.type, declared.default.value) if declared.default else None
+        constant = given.pop(declared.name, default)
+        if constant is None:
             raise QueryError(f"the parameter {declared.name} was not given", span=declared.span)
-        constant = value or plan.Constant(declared.type, declared.default.value if declared.default else None)
         if constant.type is not declared.type and not {constant.type, declared.type} <= NUMBERS:
             raise WrongType(f"the parameter {declared.name} is {declared.type}, and {constant.type} was given", span=declared.span)
         environment = environment.with_let(declared.name, replace(constant, type=declared.type))
@@ -107,12 +107,12 @@ def _source(source: syntax.Source, environment: Environment) -> plan.Relation:
             return _range(source, environment)
         case syntax.Union():
             return bind_union(source, None, environment)
-        case syntax.Call(name="materialize" | "view", arguments=(syntax.Pipeline() as inner,)):
+        case syntax.Call(name="materialize", arguments=(syntax.Pipeline() as inner,)):
             return bind_pipeline(inner, environment)
         case syntax.Call(name="materialize", arguments=(syntax.Name(name=name, span=span),)):
             return _table(name, span, environment)
-        case syntax.Call(name=name, name_span=span):
-            raise Unsupported(f"the table function {name}", span)
+        case _:
+            raise Unsupported(f"the table function {source.name}", source.name_span)
 
 
 def _table(name: str, span: Span, environment: Environment) -> plan.Relation:
@@ -212,7 +212,7 @@ def _operator(node: syntax.Operator, relation: plan.Relation, environment: Envir
             return bind_join(node, relation, environment)
         case syntax.MvExpand():
             return bind_mv_expand(node, relation, environment)
-        case syntax.Render():
+        case _:  # render: the rows stay as they are
             return relation
 
 

@@ -149,7 +149,7 @@ def _typed(token: Token, span: Span) -> tuple[KqlType, object]:
     except (ValueError, AttributeError):
         value = None
     if value is None:
-        raise BrokenSyntax(f"{text!r} is not a {kind}", span=span, hint=_FORMS.get(kind))
+        raise BrokenSyntax(f"{text!r} is no {kind}", span=span, hint=_FORMS.get(kind))
     return kind, value
 
 

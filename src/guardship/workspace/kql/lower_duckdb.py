@@ -16,8 +16,6 @@ def lower(query: plan.Plan, *, row_limit: int | None = None) -> str:
     """The SQL text whose columns are those of the plan, in order; one row more than the limit tells that there are more."""
     lowering = _Lowering()
     select = exp.select(*(exp.column(column_name(column)) for column in query.columns)).from_(lowering.source(query.root), copy=False)
-    if not query.columns:
-        select = exp.select(sql.small(1)).from_(lowering.source(query.root), copy=False)
     if row_limit is not None:
         select = select.limit(row_limit + 1, copy=False)
     return select.sql("duckdb")
@@ -58,7 +56,7 @@ class _Lowering:
                 return self._inner_unique(relation)
             case plan.Joined():
                 return self._joined(relation)
-            case plan.Expanded():
+            case _:
                 return self._expanded(relation)
 
     def _unlimited(self, relation: plan.Relation) -> exp.Select:
@@ -119,8 +117,6 @@ class _Lowering:
         select = exp.select(*columns).from_(inner, copy=False)
         if keys:
             select = select.group_by(*(exp.column(f"k{number}") for number in range(len(keys))), copy=False)
-        if not columns:
-            select = exp.select(sql.small(1)).from_(inner, copy=False).limit(1)
         return self._unpack_rows(node, select) if unpacked else select
 
     @staticmethod

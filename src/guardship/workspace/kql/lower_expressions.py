@@ -81,9 +81,9 @@ class ExpressionLowering:
                 return exp.Paren(this=exp.Neg(this=_as_long(inner))), inner.is_nullable
             case plan.Member():
                 return self._member(node), True
-            case plan.ScalarOf(rows=rows, type=kind):
-                first = self._subquery(rows)
-                return (sql.coalesce(first, sql.text("")), False) if kind is STRING else (first, True)
+            case _:
+                first = self._subquery(node.rows)
+                return (sql.coalesce(first, sql.text("")), False) if node.type is STRING else (first, True)
 
     def _apply(self, node: plan.Apply) -> tuple[Tree, bool]:
         function = node.function
@@ -153,8 +153,8 @@ class ExpressionLowering:
     def _arithmetic(self, node: plan.Arithmetic) -> tuple[Tree, bool]:
         left, right = self.value(node.left), self.value(node.right)
         tree = _arithmetic_tree(node.operator, left, right, node.type)
-        divides = node.operator in "/%"
-        return tree, left.is_nullable or right.is_nullable or divides
+        may_fail = node.operator in "/%" or node.type is DATETIME
+        return tree, left.is_nullable or right.is_nullable or may_fail
 
     def _member(self, node: plan.Member) -> Tree:
         """A missing path, and JSON's own null, are null."""

@@ -6,7 +6,8 @@ from guardship.workspace.kql.parse_expressions import as_source
 from guardship.workspace.kql.parse_operators import OTHERS, OperatorParser
 from guardship.workspace.kql.tokens import TokenKind
 
-_STATEMENTS = frozenset({"alias", "restrict", "set"})
+MOST_PROBLEMS = 10
+
 _SOURCES = frozenset({"datatable", "union"})
 _HEADS = frozenset({"search", "find", "externaldata", "evaluate"})
 
@@ -19,20 +20,20 @@ def problems(text: str) -> list[QueryError]:
     """Every syntax error an editor can show: after one, reading goes on behind the next `|` or `;` that stands outside brackets."""
     found: list[QueryError] = []
     blanked = text
-    for _ in range(10):
+    while len(found) < MOST_PROBLEMS:
         try:
             parse(blanked)
         except RecursionError:
             return [*found, TooLarge("it is nested too deeply")]
         except QueryError as error:
-            if error.span is None or (found and found[-1].span == error.span):
-                return found
+            if found and found[-1].span == error.span:
+                break
             found.append(error)
-            blanked = _without_piece(blanked, error.span.start)
-            if not blanked.strip():
-                return found
+            blanked = _without_piece(blanked, error.span.start if error.span else 0)
         else:
-            return found
+            break
+        if not blanked.strip():
+            break
     return found
 
 
@@ -41,8 +42,8 @@ def _without_piece(text: str, at: int) -> str:
     start = max(text.rfind("|", 0, at), text.rfind(";", 0, at) + 1)
     ends = [position for mark in "|;" if (position := text.find(mark, at)) >= 0]
     end = min(ends) if ends else len(text)
-    if start <= 0 and text[:1] != "|":
-        return ""
+    if text[start : start + 1] != "|" and text[end : end + 1] != ";":
+        return ""  # without its table the rest of a query says nothing
     return text[:start] + "".join("\n" if c == "\n" else " " for c in text[start:end]) + text[end:]
 
 

@@ -117,10 +117,6 @@ def less(left: Tree, right: Tree) -> Tree:
     return infix(exp.LT, left, right)
 
 
-def less_or_equal(left: Tree, right: Tree) -> Tree:
-    return infix(exp.LTE, left, right)
-
-
 def greater(left: Tree, right: Tree) -> Tree:
     return infix(exp.GT, left, right)
 

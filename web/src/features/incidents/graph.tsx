@@ -8,7 +8,8 @@ import { Shown } from "../../ui/states";
 import { useSay } from "../../ui/words";
 
 type Graph = Schemas["GraphOut"];
-const COLUMN: Record<string, number> = { address: 0, account: 1, alert: 2, machine: 3, incident: 2 };
+// Left to right is the way in; alerts stand above it.
+const COLUMN: Record<string, number> = { address: 0, account: 1, alert: 1, machine: 2 };
 const SHAPES: Record<string, string> = { machine: "round-rectangle", account: "ellipse", address: "ellipse", alert: "diamond", incident: "round-tag" };
 const SIZES: Record<string, number> = { machine: 56, account: 44, address: 44, alert: 52, incident: 44 };
 
@@ -65,7 +66,7 @@ function draw(container: HTMLElement, graph: Graph): Core {
     const row = (rows[column] = (rows[column] ?? -1) + 1);
     const isolation = node.isolation;
     const state = isolation ? (isolation.state === "released" ? "released" : isolation.live_sessions_cut === "verified" ? "isolated" : "needs") : "";
-    return { data: { id: node.node_id, label: node.label, kind: node.kind, state }, position: { x: column * 220, y: row * 130 } };
+    return { data: { id: node.node_id, label: node.label, kind: node.kind, state }, position: { x: column * 220, y: node.kind === "alert" ? -150 - row * 110 : row * 130 } };
   });
   const known = new Set(shown.map((node) => node.node_id));
   const edges = graph.edges.filter((edge) => known.has(edge.source_id) && known.has(edge.target_id))

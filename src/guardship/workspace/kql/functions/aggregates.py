@@ -78,9 +78,7 @@ def _as_array(items: Tree, most: Sql | None) -> Tree:
 
 def _percentile(value: Sql, rank: Sql, *, where: Tree | None = None) -> Tree:
     """Nearest rank, no interpolation."""
-    share = sql.divide(sql.cast_to(rank.copy, REAL), sql.cast_to(sql.small(100), REAL))
-    if rank.constant is not None:
-        share = exp.Literal.number(repr(float(str(rank.constant)) / 100))
+    share = exp.Literal.number(repr(float(str(rank.constant)) / 100))
     return filtered(sql.call("quantile_disc", value.copy, share), where)
 
 

@@ -31,9 +31,9 @@ _SPAN_TEXT = r"\s*(-?)(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?
 
 def convert(value: Sql, to: KqlType) -> Tree:
     """The value as another type; the binder has already refused what Kusto refuses."""
-    if value.type is to and to is not DYNAMIC:
+    if value.type is to:
         return value.copy
-    if value.type is DYNAMIC and to not in (STRING, DYNAMIC):
+    if value.type is DYNAMIC and to is not STRING:
         return _from_dynamic(value, to)
     match to:
         case KqlType.STRING:
@@ -48,10 +48,8 @@ def convert(value: Sql, to: KqlType) -> Tree:
             return _to_datetime(value)
         case KqlType.TIMESPAN:
             return _to_timespan(value)
-        case KqlType.GUID:
-            return sql.try_cast_to(value.copy, GUID)
         case _:
-            return value.copy
+            return sql.try_cast_to(value.copy, to)
 
 
 def to_string(value: Sql) -> Tree:
@@ -142,8 +140,6 @@ def _to_bool(value: Sql) -> Tree:
 
 
 def _to_datetime(value: Sql) -> Tree:
-    if value.type is not STRING:
-        return sql.try_cast_to(value.copy, DATETIME)
     from_iso = sql.call("regexp_full_match", value.copy, sql.text(_ISO_TEXT))
     with_zone = sql.cast_to(sql.try_cast_with_zone(sql.call("trim", value.copy)), DATETIME)
     has_digits = sql.call("regexp_matches", value.copy, sql.text(r"^\s*(?:\d|[A-Za-z]{3}, *\d)"))  # "infinity" is no time
@@ -152,9 +148,6 @@ def _to_datetime(value: Sql) -> Tree:
 
 
 def _to_timespan(value: Sql) -> Tree:
-    if value.type is not STRING:
-        return sql.try_cast_to(value.copy, TIMESPAN)
-
     def part(group: int, factor: int) -> Tree:
         found = sql.call("regexp_extract", value.copy, sql.text(_SPAN_TEXT), sql.small(group))
         return sql.multiply(sql.coalesce(sql.try_cast_to(found, LONG), sql.number(0)), sql.number(factor))
@@ -192,12 +185,23 @@ def json_or_null(value: Sql) -> Tree:
     return sql.coalesce(as_json(value), sql.cast_to(sql.text("null"), DYNAMIC))
 
 
+_SOURCES = {
+    STRING: "any",
+    INT: "bool|number|string|dynamic",
+    LONG: "bool|number|timespan|string|dynamic",
+    REAL: "bool|number|string|dynamic",
+    BOOL: "bool|number|string|dynamic",
+    DATETIME: "datetime|string|dynamic",
+    TIMESPAN: "timespan|string|dynamic",
+    GUID: "string|dynamic",
+}
+
+
 def _converter(name: str, kind: KqlType) -> Function:
     def build(value: Sql) -> Tree:
         return convert(value, kind)
 
-    parameters = "string|dynamic" if kind is GUID else "any"
-    return Function(name, parameters, kind, build, may_be_null=kind is not STRING, never_null=kind is STRING, named="{0}")
+    return Function(name, _SOURCES[kind], kind, build, may_be_null=kind is not STRING, never_null=kind is STRING, named="{0}")
 
 
 FUNCTIONS = (

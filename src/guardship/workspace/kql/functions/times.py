@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from sqlglot import exp
+
 from guardship.workspace.kql import sql_trees as sql
 from guardship.workspace.kql.functions.entry import Function, Sql
 from guardship.workspace.kql.sql_trees import Tree
@@ -33,8 +35,10 @@ _RUN = re.compile(r"([A-Za-z%])\1*")
 
 
 def shifted(moment: Tree, ticks: Tree) -> Tree:
-    """A datetime plus a timespan."""
-    return sql.add(moment, sql.call("to_microseconds", sql.divide_whole(ticks, sql.number(10))))
+    """A datetime plus a timespan; null outside the calendar, which for Kusto ends with year 9999."""
+    later = sql.add(moment, sql.call("to_microseconds", sql.divide_whole(ticks, sql.number(10))))
+    first, last = (sql.cast_to(sql.text(text), DATETIME) for text in ("0001-01-01", "9999-12-31 23:59:59.999999"))
+    return sql.case((exp.Between(this=later, low=first, high=last), later.copy()))
 
 
 def difference(left: Tree, right: Tree) -> Tree:
@@ -52,9 +56,9 @@ def _start_of(unit: str) -> Callable[..., Tree]:
 
 def _start_of_week(moment: Sql, offset: Sql | None = None) -> Tree:
     """The Sunday before; DuckDB's weeks begin on Monday."""
-    one_day = sql.number(TICKS_A_DAY)
-    monday = sql.call("date_trunc", sql.text("week"), shifted(moment.copy, one_day))
-    start = shifted(monday, sql.number(-TICKS_A_DAY))
+    one_day = sql.call("to_days", sql.small(1))
+    monday = sql.call("date_trunc", sql.text("week"), sql.add(moment.copy, one_day))
+    start = sql.subtract(monday, one_day.copy())
     return start if offset is None else _moved(start, "week", offset.copy)
 
 

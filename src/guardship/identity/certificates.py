@@ -1,4 +1,4 @@
-"""The lab's own authority and the certificate of its ARM: clients are given `ca.pem` and trust nothing else by it."""
+"""An authority of our own in a folder, and server certificates by it: clients are given `ca.pem` and trust nothing else by it."""
 
 import datetime
 import os
@@ -19,18 +19,18 @@ _YEARS = 5
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """PEM texts; kept in memory, so that the lab's uid needs no file of ours."""
+    """PEM texts; kept in memory, so that a process of another uid needs no file of ours."""
 
     chain: str
     key: str
 
 
-def issue_server_certificate(folder: Path, names: tuple[str, ...]) -> ServerCertificate:
-    """A certificate for these names by the authority in `folder`, which is made when it is not there."""
-    ca_certificate, ca_key = _authority(folder)
+def issue_server_certificate(folder: Path, names: tuple[str, ...], *, whose: str) -> ServerCertificate:
+    """A certificate for these names by the authority in `folder`, which is made when it is not there; `whose` is its common name."""
+    ca_certificate, ca_key = _authority(folder, f"{whose} authority")
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
-    builder = _builder("Guardship lab ARM", ca_certificate.subject, key.public_key(), now)
+    builder = _builder(whose, ca_certificate.subject, key.public_key(), now)
     builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -43,7 +43,7 @@ def server_context(certificate: ServerCertificate) -> ssl.SSLContext:
     """ssl reads its key from a file only: one in memory, gone when this returns."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    descriptor = os.memfd_create("lab-certificate", os.MFD_CLOEXEC)
+    descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
     with os.fdopen(descriptor, "w") as file:
         file.write(certificate.key + certificate.chain)
         file.flush()
@@ -51,7 +51,7 @@ def server_context(certificate: ServerCertificate) -> ssl.SSLContext:
     return context
 
 
-def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _authority(folder: Path, common_name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     certificate_file, key_file = folder / CA_FILE, folder / CA_KEY_FILE
     if certificate_file.exists() and key_file.exists():
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
@@ -60,8 +60,8 @@ def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
         return x509.load_pem_x509_certificate(certificate_file.read_bytes()), key
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Guardship lab authority")])
-    builder = _builder("Guardship lab authority", name, key.public_key(), datetime.datetime.now(datetime.UTC))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    builder = _builder(common_name, name, key.public_key(), datetime.datetime.now(datetime.UTC))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_key_usage(), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
