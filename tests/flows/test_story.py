@@ -66,6 +66,8 @@ def test_where_open_sessions_outlive_the_change_the_finding_says_so(tmp_path: Pa
         assert (isolation["new_connections_blocked"], isolation["live_sessions_cut"]) == ("verified", "failed")
         probes = company.get(f"isolations/{isolation['isolation_id']}")["probes"]
         assert any(probe["finding"] == "live_sessions_cut" and probe["result"] == "open" for probe in probes)
+        restarted = company.post(f"isolations/{isolation['isolation_id']}/end-sessions", {"reason": "the session has to end"})
+        assert restarted["live_sessions_cut"] == "verified", "a restart ends what the group left open"
 
 
 def test_a_rule_that_is_off_raises_nothing_and_nothing_is_isolated(company: Company) -> None:

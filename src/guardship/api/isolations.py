@@ -14,6 +14,7 @@ from guardship.containment import isolations
 from guardship.containment.isolation import Plan
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.errors import NotFound
+from guardship.identity import audit
 from guardship.identity.sessions import Caller
 from guardship.ids import new_id
 
@@ -42,6 +43,7 @@ class IsolationOut(BaseModel):
     problem: str | None
     is_simulated: bool = False
     can_cut_sessions: bool = False
+    can_restart: bool = False
 
 
 class WriteOut(BaseModel):
@@ -185,6 +187,21 @@ def verify(isolation_id: str, doors: DoorsHere, caller: Responder) -> IsolationD
     return get_isolation(isolation_id, doors, caller)
 
 
+@router.post("/isolations/{isolation_id}/end-sessions")
+def end_sessions(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> IsolationDetail:
+    """Restart the machine, which ends the sessions inside it and loses what is in its memory; then probe again."""
+    with doors.database.reading() as session:
+        row = isolations.get(session, isolation_id)
+    cloud = doors.clouds.named(row.account)
+    actor = _actor(caller, body.reason, row.incident_id)
+    cloud.connectivity.end_sessions(cloud.provider.machine(row.machine_id), actor=actor)
+    with doors.database.transaction() as session:
+        detail = {"isolation_id": isolation_id, "reason": body.reason}
+        audit.record(session, who=who(caller), act="machine.restarted", subject=row.machine_id, at=doors.clock.now(), detail=detail)
+    cloud.verification.verify(isolation_id)
+    return get_isolation(isolation_id, doors, caller)
+
+
 @router.post("/isolations/{isolation_id}/extend", status_code=202)
 def extend(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> dict[str, str]:
     """Ask for a longer lease; another person approves."""
@@ -204,8 +221,9 @@ def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:
 
 def isolation_facts(row: Isolation, doors: Doors) -> dict[str, Any]:
     cloud = doors.clouds.by_name.get(row.account)
-    names = set(IsolationOut.model_fields) - {"is_simulated", "can_cut_sessions"}
-    return {name: getattr(row, name) for name in names} | {"is_simulated": bool(cloud and cloud.is_simulated)}
+    names = set(IsolationOut.model_fields) - {"is_simulated", "can_cut_sessions", "can_restart"}
+    facts = {name: getattr(row, name) for name in names}
+    return facts | {"is_simulated": bool(cloud and cloud.is_simulated), "can_restart": cloud is not None and row.state in OPEN_STATES}
 
 
 def _write(write: isolations.WriteRow) -> WriteOut:

@@ -95,7 +95,7 @@ def _place(target: Path, *, is_folder: bool) -> None:
 def _copy_package(descriptor: int, target: Path) -> None:
     """Copied, because a clone made under a strict umask holds files that only its owner reads."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    wanted = {"__init__.py", "errors.py", "clock.py", "ids.py", "telemetry.py", "settings.py", "cloud", "lab", "__pycache__"}
+    wanted = {"__init__.py", "errors.py", "clock.py", "ids.py", "telemetry.py", "settings.py", "cloud", "identity", "lab", "__pycache__"}
 
     def others(folder: str, names: list[str]) -> set[str]:
         return set(names) - wanted if folder == f"/proc/self/fd/{descriptor}" else set()

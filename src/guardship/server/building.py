@@ -75,52 +75,57 @@ class House:
     local_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Logs:
+    catalog: Catalog
+    store: DuckDbStore
+    ingest: Ingest
+    search: Search
+
+
+@dataclass(frozen=True, slots=True)
+class _Playing:
+    http: Http
+    connectors: ConnectorSet
+    connections: Connections
+    library: Library
+    rules: AutomationRules
+    journal: Journal
+    runner: Runner
+
+
 def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_demo: Callable[[], bool]) -> House:
     database, vault, blobs = Database(layout.database), Vault.open(layout.vault_key), Blobs(layout.blobs)
-    news, outbox, clouds = News(clock), Outbox(database, clock), Clouds()
-    catalog = Catalog.load()
-    store = DuckDbStore(layout.logs, catalog, memory_limit=f"{settings.log_memory_mb}MB")
-    ingest = Ingest(store, catalog, clock)
-    search = Search(store, catalog, clock)
-    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=layout.isolations)
-    names = MachineNames(clouds)
-    address = WorkspaceAddress(console_url=url)
-    scheduler = Scheduler(database, search, ingest, clock, AlertContext(address, names.resolve))
+    outbox, clouds, address = Outbox(database, clock), Clouds(), WorkspaceAddress(console_url=url)
+    logs = _logs(settings, layout, clock)
     jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))
-    http = Http({_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}, _outbound(settings))
-    connectors = _connectors(settings, jobs, http, clouds, database, clock)
-    connections = Connections(database, vault, clock)
-    library = Library(database, connectors, clock)
-    fault_points = FaultPoints(settings.fault_points)
-    journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
-    runner = Runner(journal, library, connectors, connections, clock, fault_points)
-    rules = AutomationRules(database, clock)
+    playing = _playing(settings, database, vault, blobs, clock, jobs, clouds)
+    names = MachineNames(clouds)
     local_token = secrets.token_urlsafe(32)
+    policy = policy_of(settings, is_lab=True)
     doors = Doors(
         clock=clock,
         database=database,
         vault=vault,
         blobs=blobs,
         outbox=outbox,
-        news=news,
-        catalog=catalog,
-        store=store,
-        ingest=ingest,
-        ingest_tokens=IngestTokens(database, catalog, clock),
-        search=search,
+        news=News(clock),
+        catalog=logs.catalog,
+        store=logs.store,
+        ingest=logs.ingest,
+        ingest_tokens=IngestTokens(database, logs.catalog, clock),
+        search=logs.search,
         jobs=jobs,
-        library=library,
-        connectors=connectors,
-        connections=connections,
-        automation_rules=rules,
-        runner=runner,
-        runs=Runs(database, blobs, library),
-        triggering=Triggering(library, runner, rules, clock, base_url=url, signing_key=_signing_key(vault, layout)),
+        library=playing.library,
+        connectors=playing.connectors,
+        connections=playing.connections,
+        automation_rules=playing.rules,
+        runner=playing.runner,
+        runs=Runs(database, blobs, playing.library),
+        triggering=Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=_signing_key(vault, layout)),
         clouds=clouds,
         address=address,
-        leases=Leases(
-            database, clock, policy_of(settings, is_lab=True), lambda account, name, actor: release_in(clouds, account, name, actor)
-        ),
+        leases=Leases(database, clock, policy, lambda account, name, actor: release_in(clouds, account, name, actor)),
         sign_in=SignInPolicy(settings.sign_in_tries, timedelta(hours=settings.session_hours)),
         is_secure=url.startswith("https://"),
         url=url,
@@ -130,7 +135,26 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         start_demo=start_demo,
         health=lambda: _health(layout, outbox),
     )
-    return House(settings, layout, doors, scheduler, connecting, names, http, LogRows(ingest), journal, local_token)
+    scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
+    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=layout.isolations)
+    return House(settings, layout, doors, scheduler, connecting, names, playing.http, LogRows(logs.ingest), playing.journal, local_token)
+
+
+def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
+    catalog = Catalog.load()
+    store = DuckDbStore(layout.logs, catalog, memory_limit=f"{settings.log_memory_mb}MB")
+    return _Logs(catalog, store, Ingest(store, catalog, clock), Search(store, catalog, clock))
+
+
+def _playing(settings: Settings, database: Database, vault: Vault, blobs: Blobs, clock: Clock, jobs: Jobs, clouds: Clouds) -> _Playing:
+    http = Http({_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}, _outbound(settings))
+    connectors = _connectors(settings, jobs, http, clouds, database, clock)
+    connections = Connections(database, vault, clock)
+    library = Library(database, connectors, clock)
+    fault_points = FaultPoints(settings.fault_points)
+    journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
+    runner = Runner(journal, library, connectors, connections, clock, fault_points)
+    return _Playing(http, connectors, connections, library, AutomationRules(database, clock), journal, runner)
 
 
 def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:

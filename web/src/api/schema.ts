@@ -569,6 +569,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/isolations/{isolation_id}/end-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Sessions
+         * @description Restart the machine, which ends the sessions inside it and loses what is in its memory; then probe again.
+         */
+        post: operations["end_sessions_api_v1_isolations__isolation_id__end_sessions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/isolations/{isolation_id}/extend": {
         parameters: {
             query?: never;
@@ -2231,6 +2251,11 @@ export interface components {
              * @default false
              */
             can_cut_sessions: boolean;
+            /**
+             * Can Restart
+             * @default false
+             */
+            can_restart: boolean;
             /** End Reason */
             end_reason: string | null;
             /** Ended At */
@@ -2296,6 +2321,11 @@ export interface components {
              * @default false
              */
             can_cut_sessions: boolean;
+            /**
+             * Can Restart
+             * @default false
+             */
+            can_restart: boolean;
             /** End Reason */
             end_reason: string | null;
             /** Ended At */
@@ -4590,6 +4620,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IsolationDetail"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_sessions_api_v1_isolations__isolation_id__end_sessions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                isolation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["guardship__api__isolations__ReasonIn"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
