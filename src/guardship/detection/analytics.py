@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from guardship.clock import EPOCH, Clock
 from guardship.detection.alerts import Alert, AlertContext, raise_alerts
 from guardship.detection.finding import Finding, findings_of
-from guardship.detection.rules import RULES_CHANGED, Rule, RuleDefinition, rule_of
+from guardship.detection.rules import RULES_CHANGED, BadRule, Rule, RuleDefinition, rule_of
 from guardship.detection.suppression import Earlier, Verdict, judge
 from guardship.errors import GuardshipError
 from guardship.storage.database import Database
@@ -79,14 +79,14 @@ class Scheduler:
     def _loop(self) -> None:
         while not self._is_stopping:
             self._woken.clear()
+            pause = IDLE_SECONDS
             try:
-                due = self._due()
+                for due in self._due():
+                    self._submit(due)
+                pause = self._pause()
             except GuardshipError as error:
                 log.warning("scheduler.unavailable", reason=str(error))
-                due = []
-            for item in due:
-                self._submit(item)
-            self._woken.wait(self._pause())
+            self._woken.wait(pause)
 
     def _pause(self) -> float:
         """Until the next rule is due, and not longer than a rule may be late."""
@@ -115,7 +115,14 @@ class Scheduler:
         now = self._clock.now()
         query = select(Rule).where(Rule.is_enabled, or_(Rule.next_due_at.is_(None), Rule.next_due_at <= now)).order_by(Rule.next_due_at)
         with self._database.reading() as session:
-            return [_Due(rule_of(row), row.seen_through) for row in session.scalars(query)]
+            rows = list(session.scalars(query))
+        found: list[_Due] = []
+        for row in rows:
+            try:
+                found.append(_Due(rule_of(row), row.seen_through))
+            except BadRule as error:
+                self._set_back(row.rule_id, f"the definition does not read: {error}", now)
+        return found
 
     def _run(self, due: _Due) -> list[Alert]:
         rule, started = due.rule, self._clock.monotonic()
@@ -175,9 +182,12 @@ class Scheduler:
 
     def _failed(self, rule: RuleDefinition, reason: str, after: datetime, now: datetime) -> None:
         """What was not judged stays to be judged: the place in the rows does not move."""
-        log.warning("rule.failed", rule_id=rule.rule_id, reason=reason)
+        self._set_back(rule.rule_id, reason, now, after)
+
+    def _set_back(self, rule_id: str, reason: str, now: datetime, after: datetime | None = None) -> None:
+        log.warning("rule.failed", rule_id=rule_id, reason=reason)
         with self._database.transaction() as session:
-            row = session.get(Rule, rule.rule_id)
+            row = session.get(Rule, rule_id)
             if row is not None:
                 row.last_error, row.last_run_at = reason, now
                 row.seen_through = row.seen_through or after

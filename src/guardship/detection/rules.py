@@ -112,7 +112,7 @@ def definition_from(document: dict[str, Any]) -> RuleDefinition:
         raise BadRule(f"queryFrequency must be {SMALLEST_SECONDS:g} s or more, and 14 days at most")
     if not frequency <= lookback <= LONGEST_LOOKBACK_SECONDS:
         raise BadRule("queryPeriod must be queryFrequency or longer, and 14 days at most")
-    grouping = document.get("eventGroupingSettings") or {}
+    grouping = _named_texts(document, "eventGroupingSettings")
     return RuleDefinition(
         name=document["name"].strip(),
         query=document["query"],
@@ -121,19 +121,41 @@ def definition_from(document: dict[str, Any]) -> RuleDefinition:
         frequency_seconds=frequency,
         lookback_seconds=lookback,
         trigger_operator=_operator(document.get("triggerOperator", "gt")),
-        trigger_threshold=int(document.get("triggerThreshold", 0)),
-        tactics=tuple(document.get("tactics") or ()),
-        techniques=tuple(document.get("relevantTechniques") or document.get("techniques") or ()),
-        entity_mappings=tuple(_mapping(entry) for entry in document.get("entityMappings") or ()),
-        custom_details=dict(document.get("customDetails") or {}),
-        alert_details={key: value for key, value in (document.get("alertDetailsOverride") or {}).items() if isinstance(value, str)},
+        trigger_threshold=_whole(document, "triggerThreshold"),
+        tactics=_texts(document, "tactics"),
+        techniques=_texts(document, "relevantTechniques") or _texts(document, "techniques"),
+        entity_mappings=tuple(_mapping(entry) for entry in document.get("entityMappings") or []),
+        custom_details=_named_texts(document, "customDetails"),
+        alert_details=_named_texts(document, "alertDetailsOverride"),
         alert_per_row=grouping.get("aggregationKind") == "AlertPerResult",
-        fingerprint_columns=tuple(document.get("fingerprintColumns") or ()),
+        fingerprint_columns=_texts(document, "fingerprintColumns"),
         suppression_seconds=_seconds(document, "suppressionDuration", 0.0) if document.get("suppressionEnabled", True) else 0.0,
         suppress_by="rule" if document.get("suppressBy") == "rule" else "entities",
-        remediation_steps=tuple(document.get("remediationSteps") or ()),
+        remediation_steps=_texts(document, "remediationSteps"),
         rule_id=f"rule_{document['id']}" if document.get("id") else "",
     )
+
+
+def _texts(document: dict[str, Any], key: str) -> tuple[str, ...]:
+    given = document.get(key) or []
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise BadRule(f"{key} must be a list of texts")
+    return tuple(given)
+
+
+def _named_texts(document: dict[str, Any], key: str) -> dict[str, str]:
+    """The texts of an object; what else stands in it is not ours."""
+    given = document.get(key) or {}
+    if not isinstance(given, dict):
+        raise BadRule(f"{key} must be an object")
+    return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
+def _whole(document: dict[str, Any], key: str) -> int:
+    given = document.get(key, 0)
+    if type(given) is not int:
+        raise BadRule(f"{key} must be a whole number")
+    return given
 
 
 def _operator(word: str) -> str:

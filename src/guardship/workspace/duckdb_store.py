@@ -79,6 +79,7 @@ class DuckDbStore:
             "threads": str(threads),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "enable_external_access": "false",  # no query of ours reads a file, so none may
         }
         self._reserve_bytes = reserve_bytes
         self._opening = threading.Lock()

@@ -97,6 +97,16 @@ def test_one_broken_rule_does_not_stop_the_others(detection: Detection) -> None:
     assert [alert.rule_id for alert in detection.run()] == ["rule_whole"]
 
 
+def test_a_definition_that_was_damaged_stops_that_rule_alone(detection: Detection) -> None:
+    damaged = detection.arm(id="damaged")
+    with detection.database.transaction() as session:
+        get_rule(session, damaged).definition = {"name": "x"}
+    detection.arm(id="whole")
+    detection.say("alarm")
+    assert [alert.rule_id for alert in detection.run()] == ["rule_whole"]
+    assert "does not read" in str(rule_row(detection, damaged).last_error)
+
+
 def test_all_rows_make_one_alert_where_the_rule_says_so(detection: Detection) -> None:
     detection.arm(eventGroupingSettings={"aggregationKind": "SingleAlert"})
     detection.say("alarm", computer="web-1")

@@ -41,6 +41,9 @@ PLAIN: dict[str, Any] = {"name": "R", "query": "Syslog", "severity": "medium"}
         ({"queryPeriod": "15d"}, "queryPeriod must be"),
         ({"triggerOperator": "about"}, "triggerOperator"),
         ({"entityMappings": [{"entityType": "Host"}]}, "fieldMappings"),
+        ({"triggerThreshold": "5"}, "triggerThreshold must be"),
+        ({"tactics": "Discovery"}, "tactics must be"),
+        ({"customDetails": ["a"]}, "customDetails must be"),
     ],
 )
 def test_a_definition_that_is_wrong_is_refused_by_name(changes: dict[str, Any], message: str) -> None:

@@ -36,9 +36,12 @@ _RUN = re.compile(r"([A-Za-z%])\1*")
 
 def shifted(moment: Tree, ticks: Tree) -> Tree:
     """A datetime plus a timespan; null outside the calendar, which for Kusto ends with year 9999."""
-    later = sql.add(moment, sql.call("to_microseconds", sql.divide_whole(ticks, sql.number(10))))
+    return within_calendar(sql.add(moment, sql.call("to_microseconds", sql.divide_whole(ticks, sql.number(10)))))
+
+
+def within_calendar(moment: Tree) -> Tree:
     first, last = (sql.cast_to(sql.text(text), DATETIME) for text in ("0001-01-01", "9999-12-31 23:59:59.999999"))
-    return sql.case((exp.Between(this=later, low=first, high=last), later.copy()))
+    return sql.case((exp.Between(this=moment, low=first, high=last), moment.copy()))
 
 
 def difference(left: Tree, right: Tree) -> Tree:
@@ -63,7 +66,7 @@ def _start_of_week(moment: Sql, offset: Sql | None = None) -> Tree:
 
 
 def _moved(start: Tree, unit: str, count: Tree) -> Tree:
-    return sql.add(start, sql.call(f"to_{unit}s", sql.cast_to(count, INT)))
+    return within_calendar(sql.add(start, sql.call(f"to_{unit}s", sql.cast_to(count, INT))))
 
 
 def _datetime_add(part: Sql, count: Sql, moment: Sql) -> Tree:
@@ -104,7 +107,7 @@ def _day_of_week(moment: Sql) -> Tree:
 
 
 def _from_unix(factor: int) -> Callable[..., Tree]:
-    return lambda count: sql.call("make_timestamp", sql.multiply(count.copy, sql.number(factor)))
+    return lambda count: within_calendar(sql.call("make_timestamp", sql.multiply(count.copy, sql.number(factor))))
 
 
 def _format_datetime(moment: Sql, form: Sql) -> Tree:
@@ -121,11 +124,11 @@ def is_known_form(form: str) -> bool:
 
 
 FUNCTIONS = (
-    Function("startofday", "datetime long?", DATETIME, _start_of("day"), named="{0}"),
-    Function("startofmonth", "datetime long?", DATETIME, _start_of("month")),
-    Function("startofyear", "datetime long?", DATETIME, _start_of("year")),
-    Function("startofweek", "datetime long?", DATETIME, _start_of_week),
-    Function("datetime_add", f"part:{','.join(_PARTS)} long datetime", DATETIME, _datetime_add, constants=(0,)),
+    Function("startofday", "datetime long?", DATETIME, _start_of("day"), named="{0}", may_be_null=True),
+    Function("startofmonth", "datetime long?", DATETIME, _start_of("month"), may_be_null=True),
+    Function("startofyear", "datetime long?", DATETIME, _start_of("year"), may_be_null=True),
+    Function("startofweek", "datetime long?", DATETIME, _start_of_week, may_be_null=True),
+    Function("datetime_add", f"part:{','.join(_PARTS)} long datetime", DATETIME, _datetime_add, constants=(0,), may_be_null=True),
     Function("datetime_diff", f"part:{','.join(_PARTS)} datetime datetime", LONG, _datetime_diff, constants=(0,)),
     Function("datetime_part", f"part:{','.join(_DUCKDB_PARTS)} datetime", INT, _datetime_part, constants=(0,)),
     Function("dayofweek", "datetime", TIMESPAN, _day_of_week),
@@ -135,8 +138,8 @@ FUNCTIONS = (
     Function("monthofyear", "datetime", INT, _part("month")),
     Function("getyear", "datetime", INT, _part("year")),
     Function("hourofday", "datetime", INT, _part("hour")),
-    Function("unixtime_seconds_todatetime", "long", DATETIME, _from_unix(1_000_000)),
-    Function("unixtime_milliseconds_todatetime", "long", DATETIME, _from_unix(1_000)),
-    Function("unixtime_microseconds_todatetime", "long", DATETIME, _from_unix(1)),
+    Function("unixtime_seconds_todatetime", "long", DATETIME, _from_unix(1_000_000), may_be_null=True),
+    Function("unixtime_milliseconds_todatetime", "long", DATETIME, _from_unix(1_000), may_be_null=True),
+    Function("unixtime_microseconds_todatetime", "long", DATETIME, _from_unix(1), may_be_null=True),
     Function("format_datetime", "datetime form", STRING, _format_datetime, constants=(1,), named="{0}"),
 )
