@@ -18,6 +18,8 @@ ENGINE_VERSION = 1
 
 
 PAYLOADS = ("inputs", "outputs", "items", "value", "trigger")
+_PAYLOADS = frozenset(PAYLOADS)
+_dumps = orjson.dumps
 
 
 class EventKind(StrEnum):
@@ -65,10 +67,10 @@ def _plain(value: object) -> float:
 def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
     """The payloads of a body as JSON; exact decimals in them become plain numbers, in `body` too."""
     encoded: dict[str, bytes] = {}
-    for name in PAYLOADS:
-        if name in body:
+    for name, value in body.items():
+        if name in _PAYLOADS:
             try:
-                encoded[name] = orjson.dumps(body[name])
+                encoded[name] = encoded["inputs"] if name == "outputs" and value is body.get("inputs") else _dumps(value)
             except (TypeError, RecursionError):
                 encoded[name] = _encode_with_decimals(body, name)
     return encoded or None

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, text
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import insert
 
 from guardship.clock import Clock, to_micros
 from guardship.errors import NotFound
@@ -21,8 +20,9 @@ from guardship.ids import new_id
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
-from guardship.playbooks.journal_tables import MESSAGE, RUN, statement
-from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused, Rows
+from guardship.playbooks.journal_tables import MESSAGE, statement
+from guardship.playbooks.journal_rows import Rows
+from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.state import RunState, apply
@@ -112,8 +112,8 @@ class Append:
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
         version = self.expected_version + len(self.rows)
         is_over = self.head[4] is not None
-        cursor.execute(_END_RUN if is_over else _MOVE_RUN, (version, *self.head, self.run_id, self.expected_version, self.epoch))
-        if cursor.rowcount != 1:
+        values = (version, *self.head, self.run_id, self.expected_version, self.epoch)
+        if not rows.move_run(cursor, values, is_over=is_over):
             raise StaleLease(f"the run {self.run_id} is worked on elsewhere, or has moved on")
         rows.journal.extend(self.rows)
         rows.actions.extend(self.actions)
@@ -141,8 +141,7 @@ class _Accept:
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Accepted:
         self.fault_points.hit("accept.before_commit")
         number = self.numbers.next(cursor)
-        cursor.execute(_INSERT_RUN, (self.values[0], number, *self.values[1:]))
-        if cursor.rowcount == 1:
+        if rows.add_run(cursor, (self.values[0], number, *self.values[1:])):
             rows.journal.append(self.row)
             return Accepted(self.run.run_id, number, True)
         self.numbers.give_back()
@@ -176,16 +175,10 @@ class _Statement:
     blobs: list[OwnedBlob] = field(default_factory=list)
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any:
+        rows.flush(cursor)  # it may look at what the jobs before it have written
         return self.read(cursor.execute(self.sql, self.values))
 
 
-_RUN_NAMES = [column.name for column in RUN.columns]
-_INSERT_RUN = statement(
-    sqlite_insert(RUN).on_conflict_do_nothing(index_elements=["playbook_id", "dedup_key"], index_where=text("dedup_key IS NOT NULL")),
-    *_RUN_NAMES,
-)
-_MOVE_RUN = "UPDATE playbooks_run SET version=?, status=?, code=?, error=?, started_at=?, ended_at=?, due_at=? WHERE run_id=? AND version=? AND lease_epoch=?"
-_END_RUN = _MOVE_RUN.replace("due_at=?", "due_at=?, lease_owner=NULL, lease_until=NULL, wake=0")
 _FIND_RUN = "SELECT run_id, number FROM playbooks_run WHERE playbook_id=? AND dedup_key=?"
 _LEASE = (
     "UPDATE playbooks_run SET lease_owner=?, lease_epoch=lease_epoch+1, lease_until=?, wake=0 "
@@ -220,7 +213,7 @@ class Journal:
         self._clock = clock
         self._fault_points = fault_points
         self._numbers = _Numbers()
-        self._writer = JournalWriter(database, fault_points, self._keep_blobs)
+        self._writer = JournalWriter(database, fault_points, self._keep_blobs, self._numbers.give_back)
 
     def start(self) -> None:
         self._writer.start()

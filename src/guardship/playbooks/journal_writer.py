@@ -10,17 +10,13 @@ import sqlite3
 import threading
 import time
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import Table, bindparam, delete
-from sqlalchemy.dialects.sqlite import insert as upsert
-
 from guardship.errors import Fault, GuardshipError
-from guardship.playbooks.events import PAYLOADS
 from guardship.playbooks.fault_points import FaultPoints, FaultRaised
-from guardship.playbooks.journal_tables import ACTION, JOURNAL, TIMER, statement
+from guardship.playbooks.journal_rows import NotTogether, Rows
 from guardship.storage.database import WAL_LIMIT_BYTES, Database
 from guardship.telemetry import get_log
 
@@ -46,61 +42,6 @@ class Refused(GuardshipError):
     fault = Fault.CONFLICT
 
 
-@dataclass(slots=True)
-class Rows:
-    """What a batch inserts, gathered over its jobs: few statements, many rows."""
-
-    journal: list[tuple[Any, ...]] = field(default_factory=list)
-    actions: list[tuple[Any, ...]] = field(default_factory=list)
-    timers: list[tuple[str, str, int, int | None]] = field(default_factory=list)
-    dropped_timers: list[tuple[str, str]] = field(default_factory=list)
-    forgotten: list[tuple[str]] = field(default_factory=list)
-
-    def flush(self, cursor: sqlite3.Cursor) -> None:
-        _JOURNAL_ROWS.insert(cursor, self.journal)
-        _ACTION_ROWS.insert(cursor, self.actions)
-        if self.dropped_timers:
-            cursor.executemany(_DELETE_TIMER, self.dropped_timers)
-        _TIMER_ROWS.insert(cursor, self.timers)
-        for run in self.forgotten:
-            cursor.execute(_FORGET_JOURNAL, run)
-            cursor.execute(_FORGET_ACTIONS, run)
-
-
-class _ManyRows:
-    """Inserts many rows a statement: each step of SQLite gives the interpreter's lock away and has to win it back from the event loop."""
-
-    def __init__(self, table: Table, *, replaces: bool) -> None:
-        made = upsert(table)
-        names = [column.name for column in table.columns]
-        if replaces:
-            keys = [column.name for column in table.primary_key]
-            made = made.on_conflict_do_update(index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys})
-        one = statement(made, *names)
-        values = f"({', '.join('?' * len(names))})"
-        self._sql = {size: one.replace(values, ", ".join([values] * size), 1) for size in _SIZES}
-
-    def insert(self, cursor: sqlite3.Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
-        start = 0
-        for size in _SIZES:
-            while len(rows) - start >= size:
-                cursor.execute(self._sql[size], [value for row in rows[start : start + size] for value in row])
-                start += size
-
-
-_SIZES = (64, 16, 4, 1)
-_JOURNAL_ROWS = _ManyRows(JOURNAL, replaces=False)
-_ACTION_ROWS = _ManyRows(ACTION, replaces=True)
-_TIMER_ROWS = _ManyRows(TIMER, replaces=True)
-_SEALED = ", ".join(f"'$.{name}_ref.sealed'" for name in PAYLOADS)
-_FORGET_JOURNAL = f"UPDATE playbooks_journal SET body = json_remove(body, {_SEALED}) WHERE run_id = ? AND body LIKE '%\"sealed\":%'"  # noqa: S608
-_FORGET_ACTIONS = (
-    "UPDATE playbooks_action SET inputs_ref = json_remove(inputs_ref, '$.sealed'), outputs_ref = json_remove(outputs_ref, '$.sealed') "
-    "WHERE run_id = ? AND (inputs_ref LIKE '%\"sealed\":%' OR outputs_ref LIKE '%\"sealed\":%')"
-)
-_DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run"), TIMER.c.key == bindparam("place")), "run", "place")
-
-
 class Job(Protocol):
     """Something to write. `write` adds rows or runs statements, and raises `Refused` for itself alone."""
 
@@ -117,10 +58,17 @@ class Ticket:
 
 
 class JournalWriter:
-    def __init__(self, database: Database, fault_points: FaultPoints, keep_blobs: Callable[[list[OwnedBlob]], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        fault_points: FaultPoints,
+        keep_blobs: Callable[[list[OwnedBlob]], None],
+        rolled_back: Callable[[], None],
+    ) -> None:
         self._database = database
         self._fault_points = fault_points
         self._keep_blobs = keep_blobs
+        self._rolled_back = rolled_back  # what was counted for rows of the batch is not so
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._connection: sqlite3.Connection | None = None
@@ -185,9 +133,12 @@ class JournalWriter:
         if blobs:
             self._keep_blobs(blobs)
         try:
-            settled = self._commit(self._connection, batch)
+            settled = self._commit(self._connection, batch, is_together=len(batch) > 1)
+        except NotTogether:
+            self._roll_back(self._connection)
+            settled = self._commit(self._connection, batch, is_together=False)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError) as error:
-            self._connection.rollback()
+            self._roll_back(self._connection)
             if len(batch) == 1:
                 settled = [(batch[0], None, Refused(f"the database did not take the row: {error}"))]
             else:
@@ -197,10 +148,16 @@ class JournalWriter:
         self._has_written = True
         _settle(settled)
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Ticket]) -> list[tuple[Ticket, Any, Exception | None]]:
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        connection.rollback()
+        self._rolled_back()
+
+    def _commit(
+        self, connection: sqlite3.Connection, batch: list[Ticket], *, is_together: bool
+    ) -> list[tuple[Ticket, Any, Exception | None]]:
         cursor = connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        rows = Rows()
+        rows = Rows(is_together)
         settled: list[tuple[Ticket, Any, Exception | None]] = []
         for ticket in batch:
             try:
@@ -229,7 +186,7 @@ class JournalWriter:
     def _close(self) -> None:
         if self._connection is not None:
             try:
-                self._connection.rollback()
+                self._roll_back(self._connection)
                 self._connection.close()
             except sqlite3.Error as error:
                 log.info("journal.close_failed", reason=str(error))

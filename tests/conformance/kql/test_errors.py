@@ -55,6 +55,8 @@ def test_a_query_beyond_all_use_is_refused_and_harms_nobody(query: str) -> None:
         ("let a = 1 1; Syslog | srt by b", [(1, 11), (1, 23)]),
         ("Syslog | where ((((", [(1, 20)]),
         ("print " + "(" * 2000, [None]),
+        ("", [(1, 1)]),
+        ("Syslog" + " | srt" * 12, [(1, 10 + 6 * number) for number in range(10)]),
     ],
 )
 def test_an_editor_is_told_of_every_piece_that_does_not_read(query: str, places: list[tuple[int, int] | None]) -> None:

@@ -82,6 +82,11 @@ def test_every_type_takes_its_values_and_refuses_others(workspace: Workspace) ->
     assert [each.row for each in read.rejected] == [0, 1, 2]
 
 
+def test_a_fraction_is_no_whole_number(workspace: Workspace) -> None:
+    read = read_rows(workspace.catalog.table("SecurityEvent"), [{"EventID": 1.0}, {"EventID": 4625}], machine=None)
+    assert [(each.row, each.reason) for each in read.rejected] == [(0, "1.0 is a number and not int")]
+
+
 def test_time_of_receipt_only_grows_though_the_clock_stands_still(workspace: Workspace) -> None:
     workspace.ingest.ingest("Syslog", [LINE])
     first = workspace.ingest.received_through()

@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from guardship.clock import HeldClock
@@ -52,5 +54,26 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path, reser
     ballast.unlink()
     acknowledged += ingest.ingest("Syslog", LINES[:10]).accepted
     assert store.row_count("Syslog") == acknowledged
+    ingest.stop()
+    store.close()
+
+
+def test_a_database_that_gave_itself_up_is_opened_anew_and_the_rows_are_taken(tmp_path: Path) -> None:
+    class GivesUp(DuckDbStore):
+        faults = 1
+
+        def _append_once(self, batches: Any) -> None:
+            if self.faults:
+                self.faults -= 1
+                raise duckdb.FatalException("FATAL Error: database has been invalidated because of a previous fatal error")
+            super()._append_once(batches)
+
+    store = GivesUp(tmp_path / "logs.duckdb", Catalog.load(), threads=1)
+    ingest = Ingest(store, Catalog.load(), HeldClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    assert ingest.ingest("Syslog", LINES).accepted == len(LINES)
+    store.faults = 2
+    with pytest.raises(StoreFailed):
+        ingest.ingest("Syslog", LINES)
+    assert store.row_count("Syslog") == len(LINES)
     ingest.stop()
     store.close()

@@ -47,7 +47,7 @@ def quoted(text: str) -> str:
 
 
 @pytest.mark.parametrize("operator", ["has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(WORDS, min_size=1, max_size=8), needle=NEEDLES)
 def test_a_term_is_found_exactly_where_the_definition_says(operator: str, texts: list[str], needle: str, run: Run) -> None:
     rows = ", ".join(quoted(text) for text in texts)
