@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(ROOT / ".venv/bin/guardship")
@@ -37,15 +38,16 @@ def main() -> None:
     sys.exit(0 if len(held) == len(results) and not left else 1)
 
 
-def one(number: int, environment: dict[str, str]) -> dict[str, dict[str, float]]:
+def one(number: int, environment: dict[str, str]) -> dict[str, Any]:
     start = time.monotonic()
     done = subprocess.run(
         [COMMAND, "demo", "--once", "--json", "--release"], env=environment, capture_output=True, text=True, timeout=150, check=False
     )
-    result = json.loads(done.stdout) if done.stdout else {"contained": False, "seconds": {}, **dict.fromkeys(FINDINGS)}
+    nothing: dict[str, Any] = {"contained": False, "seconds": {}, **dict.fromkeys(FINDINGS)}
+    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else nothing
     result["seconds"]["whole"] = time.monotonic() - start
     print(f"demo {number:2}: {'contained' if done.returncode == 0 else done.stderr.strip()[-300:]}, {result['seconds']}", flush=True)
-    return dict(result)
+    return result
 
 
 def belongs(pid: str, home: str) -> bool:

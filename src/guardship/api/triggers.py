@@ -7,6 +7,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from guardship.api.access import DoorsHere
+from guardship.api.doors import Doors
+from guardship.api.problems import status_of
 from guardship.errors import Fault, GuardshipError
 from guardship.playbooks.triggering import RequestCall
 
@@ -26,6 +28,16 @@ class BodyTooLarge(GuardshipError):
 
 @router.api_route("/workflows/{playbook_id}/triggers/{trigger}/paths/invoke", methods=_METHODS)
 async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsHere) -> Response:
+    """Errors have the shape of the workflow service: `{"error": {"code", "message"}}`."""
+    try:
+        return await _fire(playbook_id, trigger, request, doors)
+    except GuardshipError as error:
+        headers = {"Retry-After": "5"} if error.fault is Fault.UNAVAILABLE else None
+        body = {"error": {"code": error.code, "message": str(error)}}
+        return Response(orjson.dumps(body), status_code=status_of(error), headers=headers, media_type="application/json")
+
+
+async def _fire(playbook_id: str, trigger: str, request: Request, doors: Doors) -> Response:
     content = await _content(request)
     call = RequestCall(request.method, dict(request.headers), _queries(request), _body(content, request.headers.get("Content-Type", "")))
     fired = await doors.triggering.fire_request(playbook_id, trigger, call, signature=request.query_params.get("sig", ""))

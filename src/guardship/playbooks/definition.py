@@ -202,6 +202,7 @@ class Workflow:
     is_secretive: bool = False  # something in it is hidden by secureData
     outputs: Evaluate | None = None
     connections: Mapping[str, "ConnectionUse"] = field(default_factory=dict)
+    places: dict[str, tuple[str, str, int | None, str]] = field(default_factory=dict, repr=False)  # found once: see projection.py
 
     def action(self, name: str) -> Action | None:
         return self.actions.get(name.casefold())

@@ -70,7 +70,8 @@ def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
     for name, value in body.items():
         if name in _PAYLOADS:
             try:
-                encoded[name] = encoded["inputs"] if name == "outputs" and value is body.get("inputs") else _dumps(value)
+                is_input = name == "outputs" and "inputs" in encoded and value is body["inputs"]  # as Compose gives it
+                encoded[name] = encoded["inputs"] if is_input else _dumps(value)
             except (TypeError, RecursionError):
                 encoded[name] = _encode_with_decimals(body, name)
     return encoded or None

@@ -261,12 +261,16 @@ class Journal:
         """Journal rows of the events, folded into the projection as well."""
         rows: list[tuple[Any, ...]] = []
         blobs: list[OwnedBlob] = []
+        encode, fold = self._payloads.encode, projection.fold
         for seq, event in enumerate(events, first_seq):
-            made = self._payloads.encode(run_id, event, workflow)
-            rows.append((run_id, seq, _KINDS[event.kind], event.key, event.at, event.seed, epoch, made.body))
-            projection.has_sealed = projection.has_sealed or '"sealed":' in made.body
-            projection.fold(seq, event.kind, event.key, event.at, event.body, made.references)
-            blobs.extend((run_id, blob) for blob in made.blobs)
+            body, references, more, is_sealed = encode(run_id, event, workflow)
+            kind, key, at = event.kind, event.key, event.at
+            rows.append((run_id, seq, _KINDS[kind], key, at, event.seed, epoch, body))
+            fold(seq, kind, key, at, event.body, references)
+            if is_sealed:
+                projection.has_sealed = True
+            if more:
+                blobs.extend([(run_id, blob) for blob in more])
         return rows, blobs
 
     async def lease(self, run_id: str, worker: str) -> Leased | None:

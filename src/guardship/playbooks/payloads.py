@@ -6,7 +6,7 @@ On disk `inputs` is `inputs_ref`: `{"inline": …}`, `{"blob": sha256, "size": 9
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,15 +23,17 @@ MASK = "***"
 
 # Fields of an `authentication` that are never shown.
 _NOTHING: frozenset[str] = frozenset()
+_NO_REFERENCES: dict[str, str] = {}
 _SECRET_FIELDS = ("password", "secret", "pfx", "value", "parameter", "clientsecret")
 
 
 class Encoded(NamedTuple):
-    """A row's body, its references as text, and the blobs it names."""
+    """A row's body, its references as text, the blobs it names, and whether something in it is sealed."""
 
     body: str
     references: dict[str, str]
-    blobs: list[bytes]
+    blobs: Sequence[bytes] = ()
+    is_sealed: bool = False
 
 
 class Payloads:
@@ -41,20 +43,23 @@ class Payloads:
     def encode(self, run_id: str, event: Event, workflow: Workflow | None) -> Encoded:
         encoded = event.encoded
         if not encoded:
-            return Encoded(orjson.dumps(event.body).decode(), {}, [])
-        blobs: list[bytes] = []
+            return Encoded(orjson.dumps(event.body).decode(), _NO_REFERENCES)
         rest = {name: value for name, value in event.body.items() if name not in encoded}
-        hidden = _hidden(event, workflow) if workflow is not None and workflow.is_secretive else _NOTHING
-        references = {
-            name: f'{{"inline":{data.decode()}}}'
-            if len(data) <= INLINE_BYTES and name not in hidden and (name != "inputs" or b'"authentication"' not in data)
-            else self._reference(run_id, event, name, data, name in hidden, blobs).decode()
-            for name, data in encoded.items()
-        }
         # Put together as text: the references are JSON already.
-        told = ",".join([f'"{name}_ref":{reference}' for name, reference in references.items()])
-        head = orjson.dumps(rest).decode()
-        return Encoded(f"{head[:-1]},{told}}}" if rest else f"{{{told}}}", references, blobs)
+        told = orjson.dumps(rest).decode()[:-1] if rest else "{"
+        blobs: list[bytes] = []
+        references: dict[str, str] = {}
+        is_sealed = False
+        hidden = _hidden(event, workflow) if workflow is not None and workflow.is_secretive else _NOTHING
+        for name, data in encoded.items():
+            if len(data) <= INLINE_BYTES and name not in hidden and (name != "inputs" or b'"authentication"' not in data):
+                made = f'{{"inline":{data.decode()}}}'
+            else:
+                made = self._reference(run_id, event, name, data, name in hidden, blobs).decode()
+                is_sealed = is_sealed or '"sealed":' in made
+            references[name] = made
+            told = f'{told},"{name}_ref":{made}' if len(told) > 1 else f'{{"{name}_ref":{made}'
+        return Encoded(told + "}", references, blobs, is_sealed)
 
     def _reference(self, run_id: str, event: Event, name: str, data: bytes, is_hidden: bool, blobs: list[bytes]) -> bytes:
         if is_hidden:

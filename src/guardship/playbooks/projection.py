@@ -38,6 +38,8 @@ class ActionRow:
         return values
 
 
+MOST_PLACES = 1000  # keys whose place is remembered for the next run of the same version
+
 _VALUES = attrgetter(*[field.name for field in fields(ActionRow)])
 
 
@@ -64,9 +66,10 @@ class Projection:
         self._touched[key] = row
         if "inputs" in references:
             row.inputs_ref = references["inputs"]
+        if kind is EventKind.ACTION_ENDED:  # what nearly all are
+            _end(row, at, body, references)
+            return
         match kind:
-            case EventKind.ACTION_ENDED:
-                _end(row, at, body, references)
             case EventKind.ACTION_STARTED:
                 row.status, row.operation, row.attempt = "Running", body["operation"], body["attempt"]
                 row.started_at = at if row.started_at is None else row.started_at
@@ -79,10 +82,15 @@ class Projection:
                 row.status = "Waiting"
 
     def _new(self, key: str, seq: int) -> ActionRow:
-        name = name_of(key)
-        action = self._workflow.action(name)
-        parent, iteration = _parent(key, action)
-        kind = action.kind if action is not None else ""
+        places = self._workflow.places
+        place = places.get(key)
+        if place is None:
+            name = name_of(key)
+            action = self._workflow.action(name)
+            place = (name, *_parent(key, action), action.kind if action is not None else "")
+            if len(places) < MOST_PLACES:
+                places[key] = place
+        name, parent, iteration, kind = place
         return ActionRow(
             self._run_id, key, name, parent, iteration, kind, None, "Waiting", None, None, 0, None, None, None, None, None, seq
         )

@@ -18,7 +18,7 @@ from guardship.clock import Clock
 from guardship.cloud.arm import ArmClient
 from guardship.connectors.azure_automation import AzureAutomation
 from guardship.connectors.containment import ContainmentConnector
-from guardship.connectors.http import ArmDoor, Http, OutboundRules
+from guardship.connectors.http import ArmDoor, Door, Http, OutboundRules
 from guardship.connectors.mail import Mail, MailServer
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.containment.clouds import Clouds
@@ -86,6 +86,7 @@ class _Logs:
 @dataclass(frozen=True, slots=True)
 class _Playing:
     http: Http
+    http_doors: dict[str, Door]
     connectors: ConnectorSet
     connections: Connections
     library: Library
@@ -136,7 +137,8 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         health=lambda: _health(layout, outbox),
     )
     scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
-    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=layout.isolations)
+    folder, doors_of_http = layout.isolations, playing.http_doors
+    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=doors_of_http)
     return House(settings, layout, doors, scheduler, connecting, names, playing.http, LogRows(logs.ingest), playing.journal, local_token)
 
 
@@ -147,14 +149,15 @@ def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
 
 
 def _playing(settings: Settings, database: Database, vault: Vault, blobs: Blobs, clock: Clock, jobs: Jobs, clouds: Clouds) -> _Playing:
-    http = Http({_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}, _outbound(settings))
+    http_doors: dict[str, Door] = {_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}
+    http = Http(http_doors, _outbound(settings))
     connectors = _connectors(settings, jobs, http, clouds, database, clock)
     connections = Connections(database, vault, clock)
     library = Library(database, connectors, clock)
     fault_points = FaultPoints(settings.fault_points)
     journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
     runner = Runner(journal, library, connectors, connections, clock, fault_points)
-    return _Playing(http, connectors, connections, library, AutomationRules(database, clock), journal, runner)
+    return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner)
 
 
 def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:

@@ -13,6 +13,7 @@ from guardship.cloud.arm import Actor, ArmClient
 from guardship.cloud.arm_endpoint import PUBLIC_HOST, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
+from guardship.connectors.http import ArmDoor
 from guardship.containment import isolations
 from guardship.containment.arm_prober import ArmProber
 from guardship.containment.clouds import CloudAccess, Clouds
@@ -36,14 +37,24 @@ log = get_log("connecting")
 
 class Connecting:
     def __init__(
-        self, settings: Settings, database: Database, vault: Vault, clock: Clock, clouds: Clouds, *, isolations_folder: Path
+        self,
+        settings: Settings,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        clouds: Clouds,
+        *,
+        isolations_folder: Path,
+        http_doors: dict[str, Door],
     ) -> None:
+        """`http_doors` is the Http action's own map: every name of a connected ARM leads through the gate there too."""
         self._settings = settings
         self._database = database
         self._vault = vault
         self._clock = clock
         self._clouds = clouds
         self._folder = isolations_folder
+        self._http_doors = http_doors
 
     def connect_known(self) -> None:
         """The accounts of the database; a lab only while it answers, for each start of the command makes a new one."""
@@ -96,6 +107,8 @@ class Connecting:
             verification=Verification(self._database, self._clock, ArmProber(provider, connectivity)),
         )
         self._clouds.by_name[account.name] = access
+        for host in access.hosts:
+            self._http_doors[host.lower()] = ArmDoor(lambda: self._clouds.by_name[account.name].arm)
         try:
             ledger.reconcile(arm)
         except GuardshipError as error:
