@@ -13,7 +13,7 @@ from guardship.cloud.arm import Actor, ArmClient
 from guardship.cloud.arm_endpoint import PUBLIC_HOST, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
-from guardship.connectors.http import ArmDoor
+from guardship.connectors.http import ArmDoor, Door
 from guardship.containment import isolations
 from guardship.containment.arm_prober import ArmProber
 from guardship.containment.clouds import CloudAccess, Clouds
