@@ -34,7 +34,7 @@ from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "playbooks" / "isolate-on-high-alert.json"
+EXAMPLE = Path(__file__).parents[3] / "src/guardship/server/content/isolate-on-a-high-alert.json"
 CONNECTIONS = {"$connections": {"type": "Object", "defaultValue": {}}}
 REQUEST_TRIGGER = {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": {}}}}
 
