@@ -14,6 +14,7 @@ import pytest
 from tests.flows.company import free_port
 from tests.running import until
 
+from guardship.cli.local_server import LocalServer
 from guardship.sandbox.watchdog import tree_of
 
 COMMAND = [str(Path(sys.executable).with_name("guardship"))]
@@ -113,6 +114,26 @@ def test_nothing_is_left_however_the_command_ends(
     assert "/sign-in?link=" in text
     assert "first hostile packet to alert" in text
     time.sleep(0.2)
+
+
+def test_the_consoles_button_plays_the_story_again(environment: dict[str, str], tmp_path: Path) -> None:
+    log = (tmp_path / "out.txt").open("w+")
+    with subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=subprocess.STDOUT, text=True) as command:
+        try:
+            until(lambda: "stays up" in Path(log.name).read_text() or command.poll() is not None, seconds=90)
+            server = LocalServer.find(Path(environment["GUARDSHIP_HOME"]))
+            first = server.ask("GET", "isolations")
+            server.ask("POST", "demo")
+            again = until(
+                lambda: (found := server.ask("GET", "isolations"))[0]["number"] == 2 and found[0]["verified_at"] and found, seconds=40
+            )
+        finally:
+            command.send_signal(signal.SIGINT)
+        command.wait(30)
+    log.close()
+    assert [each["number"] for each in first] == [1]
+    assert again[0]["live_sessions_cut"] == "verified"
+    assert again[1]["state"] == "released"
 
 
 def test_a_second_server_on_the_same_data_says_so(environment: dict[str, str], tmp_path: Path) -> None:
