@@ -119,7 +119,7 @@ def test_the_interface_after_a_release_is_the_one_before(company: Company) -> No
     before = company.provider.interfaces_of(company.provider.machine("web-1"))[0]
     company.isolate("web-1")
     isolated = company.provider.interface(str(before.resource_id))
-    company.provider.restore(before.body, etag=isolated.etag, actor=ACTOR)
+    company.arm.put(before.body, etag=isolated.etag, actor=ACTOR)
     after = company.provider.interface(str(before.resource_id))
     without_etag = {name: value for name, value in before.body.items() if name != "etag"}
     assert {name: value for name, value in after.body.items() if name != "etag"} == without_etag

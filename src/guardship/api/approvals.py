@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from guardship.api.access import DoorsHere, Reader, Responder, who
 from guardship.identity import approvals
+from guardship.identity.roles import NotAllowed
 
 router = APIRouter(tags=["approvals"])
 
@@ -41,7 +42,9 @@ def list_approvals(doors: DoorsHere, caller: Reader, waiting: bool = False) -> l
 
 @router.post("/approvals/{approval_id}/answer")
 def answer(approval_id: str, body: AnswerIn, doors: DoorsHere, caller: Responder) -> ApprovalOut:
-    """The first answer counts; nobody answers what they asked for themselves."""
+    """The first answer counts. People answer, not tokens or the command, and nobody what they asked for themselves."""
+    if caller.user_id is None:
+        raise NotAllowed(f"{caller.name} is not a person, and consent is a person's", hint="sign in to the console as a responder")
     with doors.database.transaction() as session:
         row = approvals.answer(session, approval_id, is_approved=body.is_approved, by=who(caller), reason=body.reason, at=doors.clock.now())
     return _out(row)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from guardship.api.access import DoorsHere, Reader, Responder, who
 from guardship.api.doors import Doors
 from guardship.cloud.arm import Actor, ActorKind
-from guardship.containment import isolations
+from guardship.containment import isolations, way_back
 from guardship.containment.isolation import Plan
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.errors import NotFound
@@ -41,7 +41,7 @@ class IsolationOut(BaseModel):
     ended_by: str | None
     end_reason: str | None
     problem: str | None
-    is_simulated: bool = False
+    is_simulated: bool
     can_cut_sessions: bool = False
     can_restart: bool = False
 
@@ -136,7 +136,7 @@ def get_isolation(isolation_id: str, doors: DoorsHere, caller: Reader) -> Isolat
     now = {write.resource_id.lower(): _group(write.after) for write in writes if write.after}
     restores = [
         UndoOut(resource_id=undo.resource_id, group_now=now.get(undo.resource_id.lower(), ""), group_restored=_group(undo.body))
-        for undo in isolations.undo_of(writes)
+        for undo in way_back.undo_of(writes)
     ]
     return IsolationDetail(
         **isolation_facts(row, doors),
@@ -169,8 +169,7 @@ def release(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Respond
 def release_machine(machine: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> IsolationOut:
     """As above, by the machine's name."""
     with doors.database.reading() as session:
-        query = select(Isolation).where(Isolation.machine_name == machine, Isolation.state.in_(OPEN_STATES))
-        row = session.scalars(query).first()
+        row = isolations.open_by_name(session, machine)
     if row is None:
         raise NotFound("isolated machine", machine)
     _release(doors, row, body, caller)
@@ -221,9 +220,9 @@ def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:
 
 def isolation_facts(row: Isolation, doors: Doors) -> dict[str, Any]:
     cloud = doors.clouds.by_name.get(row.account)
-    names = set(IsolationOut.model_fields) - {"is_simulated", "can_cut_sessions", "can_restart"}
+    names = set(IsolationOut.model_fields) - {"can_cut_sessions", "can_restart"}
     facts = {name: getattr(row, name) for name in names}
-    return facts | {"is_simulated": bool(cloud and cloud.is_simulated), "can_restart": cloud is not None and row.state in OPEN_STATES}
+    return facts | {"can_restart": cloud is not None and row.state in OPEN_STATES}
 
 
 def _write(write: isolations.WriteRow) -> WriteOut:

@@ -1,6 +1,9 @@
 """`guardship release`: put back what an isolation changed, through the server or, with `--offline`, without it."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +14,23 @@ from guardship.clock import SystemClock
 from guardship.cloud.accounts import endpoint_of, find_account
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, Unobserved
 from guardship.errors import Fault, GuardshipError
+from guardship.identity import audit
 from guardship.settings import Settings
 from guardship.storage.database import Database
 from guardship.storage.layout import Layout
 from guardship.storage.vault import Vault
+
+_BY = "offline release"
+
+
+class ServerRuns(GuardshipError):
+    code = "cli.server_runs"
+    fault = Fault.CONFLICT
+
+
+class NotReleased(GuardshipError):
+    code = "cli.not_released"
+    fault = Fault.CONFLICT
 
 
 class BadFile(GuardshipError):
@@ -33,7 +49,7 @@ def release(
     """Release an isolated machine: exactly what was is put back."""
     settings = Settings()
     if offline:
-        typer.echo(release_offline(settings, Path(machine)))
+        typer.echo(release_offline(settings, Path(machine), reason))
         return
     typer.echo(release_online(settings, machine, reason, is_forced=force))
 
@@ -41,32 +57,64 @@ def release(
 def release_online(settings: Settings, machine: str, reason: str, *, is_forced: bool) -> str:
     server = LocalServer.find(settings.home)
     isolation = server.ask("POST", f"machines/{machine}/release", {"reason": reason, "is_forced": is_forced})
-    return f"{machine} is released; isolation {isolation['number']} has ended."
+    if isolation["state"] != "released":
+        raise NotReleased(f"{machine} is {isolation['state']}, not released: {isolation.get('problem') or 'the server gave no reason'}")
+    told = f"{machine} is released; isolation {isolation['number']} has ended."
+    return f"{told} But: {isolation['problem']}." if isolation.get("problem") else told
 
 
-def release_offline(settings: Settings, file: Path) -> str:
+def release_offline(settings: Settings, file: Path, reason: str) -> str:
     """Undo what the file says, with the account's secret from the data folder. The server finds out at its next start."""
-    path = file if file.exists() else Layout(settings.home).isolations / file
+    layout = Layout(settings.home)
+    path = file if file.exists() else layout.isolations / file
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         undo: list[dict[str, Any]] = content["undo"]
         account = str(content["account"])
     except (OSError, ValueError, KeyError) as error:
-        raise BadFile(f"{file} is not the file of an isolation: {error}", hint=f"they lie in {Layout(settings.home).isolations}") from error
+        raise BadFile(f"{file} is not the file of an isolation: {error}", hint=f"they lie in {layout.isolations}") from error
     if not undo:
         return f"{file.name}: there is nothing to undo."
-    layout = Layout(settings.home)
-    database = Database(layout.database)
-    try:
-        with database.reading() as session:
-            endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))
-    finally:
-        database.close()
-    arm = ArmClient(endpoint, Unobserved(), SystemClock())
-    actor = Actor(ActorKind.USER, "offline release", reason="released with the server dead")
+    with _alone(layout):
+        database = Database(layout.database)
+        try:
+            with database.reading() as session:
+                endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))
+            _write_down(database, content, reason, "containment.offline_release")
+            _send(ArmClient(endpoint, Unobserved(), SystemClock()), undo, reason)
+            _write_down(database, content, reason, "containment.offline_released")
+        finally:
+            database.close()
+    return f"{content['what']}: {len(undo)} resource(s) put back. The server ends the isolation at its next start."
+
+
+def _send(arm: ArmClient, undo: list[dict[str, Any]], reason: str) -> None:
+    """What is gone from the cloud counts as put back."""
+    actor = Actor(ActorKind.USER, _BY, reason=reason)
     for each in undo:
         response = arm.call(each["method"], each["resource_id"], actor=actor, body=each["body"], api_version=each["api_version"])
+        if response.status == 404:
+            continue
         if response.status >= 300:
-            raise BadFile(f"the cloud answered {response.status} to {each['resource_id']}: {response.body}")
+            raise NotReleased(f"the cloud answered {response.status} to {each['resource_id']}: {response.body}")
         arm.wait(response)
-    return f"{content['what']}: {len(undo)} resource(s) put back."
+
+
+def _write_down(database: Database, content: dict[str, Any], reason: str, act: str) -> None:
+    at = SystemClock().now()
+    detail = {"isolation_id": content.get("isolation_id"), "reason": reason}
+    with database.transaction() as session:
+        audit.record(session, who=_BY, act=act, subject=str(content.get("machine_id")), at=at, detail=detail)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """A server that lives knows more than the file: it must release."""
+    with (layout.run / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServerRuns(
+                "the server is running on this data folder", hint="release by the machine's name, without --offline"
+            ) from error
+        yield

@@ -131,6 +131,10 @@ def network_write_of(method: str, path: str, body: object = None) -> tuple[Write
         raise HiddenWrite("a batch request hides what it changes", hint="send its requests one by one")
     if "deployments" in lowered and (verb in _WRITING - {"DELETE"}):
         raise HiddenWrite("a template deployment hides what it changes", hint="write its resources one by one")
+    if "deploymentstacks" in lowered:
+        raise HiddenWrite("a deployment stack hides what it changes", hint="write its resources one by one")
+    if verb == "DELETE" and len(lowered) == 4 and lowered[2] == "resourcegroups":
+        raise HiddenWrite("deleting a resource group hides what goes with it", hint="delete its resources one by one")
     if "providers" not in lowered or verb not in _WRITING:
         return None
     target = ResourceId("/" + "/".join(segments), segments)

@@ -36,6 +36,14 @@ MOST_ANSWER_BYTES = 100 * 1024 * 1024
 MOST_REDIRECTS = 5
 CALL_SECONDS = 120.0
 POLL_SECONDS = 5.0
+ARM_NAMES = (
+    "management.azure.com",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
+    "management.azure.us",
+    "management.core.windows.net",
+)
+"""Hosts of Azure Resource Manager, each with all names below it (regions, private links): reached through the gate or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +164,13 @@ class Http:
         return response
 
     def _door(self, url: URL) -> Door | None:
-        host = (url.host or "").lower()
-        return self._doors.get(f"{host}:{url.port}") or self._doors.get(host)
+        host = (url.host or "").lower().rstrip(".")
+        found = self._doors.get(f"{host}:{url.port}") or self._doors.get(host)
+        if found is None and any(host == name or host.endswith(f".{name}") for name in ARM_NAMES):
+            raise CallFailed(
+                "OutboundRefused", f"{host} is an Azure Resource Manager without a connected account, which is not reached this way"
+            )
+        return found
 
     def _check(self, url: URL) -> None:
         if url.scheme not in ("http", "https"):

@@ -63,14 +63,21 @@ def refuse_ourselves(name: str, addresses: tuple[str, ...], policy: Policy) -> N
 
 
 def concern_about(
-    session: Session, machine_id: str, name: str, tags: Mapping[str, str], *, machine_count: int, policy: Policy, at: datetime
+    session: Session, machine_ids: set[str], tags: Mapping[str, Mapping[str, str]], *, machine_count: int, policy: Policy, at: datetime
 ) -> Concern | None:
-    if is_protected(tags):
-        return Concern("protected", f"{name} is a protected machine")
+    """Of all machines that one write would cut and that are not isolated yet; `tags` by their names."""
+    protected = sorted(name for name, theirs in tags.items() if is_protected(theirs))
+    if protected:
+        kind = "is a protected machine" if len(protected) == 1 else "are protected machines"
+        return Concern("protected", f"{', '.join(protected[:10])} {kind}")
     isolated = isolated_lately(session, at=at)
     cap = cap_of(policy, machine_count)
-    if len(isolated | {machine_id}) > cap:
-        return Concern("cap", f"{len(isolated)} of {machine_count} machines are or were isolated in the past hour; the cap is {cap}")
+    if len(isolated | machine_ids) > cap:
+        more = len(machine_ids - isolated)
+        return Concern(
+            "cap",
+            f"{len(isolated)} of {machine_count} machines are or were isolated in the past hour, this would add {more}; the cap is {cap}",
+        )
     return None
 
 

@@ -1,14 +1,18 @@
 """Writes that waited for a person: carried out once the answer is yes, with what was asked put on what is there by then.
 
-Whoever asked may be waiting and try again: the ledger answers them from the isolation that this opened.
+The yes is for the machine, so a group that was asked for one of its interfaces goes to all of them. Whoever asked may be waiting and
+try again: the ledger answers them from the isolation that this opened.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from guardship.cloud.arm import Actor, ActorKind, ArmClient, WriteKind
+from guardship.cloud.arm import Actor, ActorKind, ArmClient, WriteKind, check_response
+from guardship.containment.consent import APPROVAL_KIND
 from guardship.containment.isolations import WriteRow, WriteState
-from guardship.containment.ledger import APPROVAL_KIND
+from guardship.containment.surroundings import Surroundings, id_in
+from guardship.errors import GuardshipError
+from guardship.identity import audit
 from guardship.storage import outbox
 from guardship.storage.database import Database
 from guardship.telemetry import get_log
@@ -28,36 +32,59 @@ class HeldWrites:
         payload = event.payload
         if payload["kind"] != APPROVAL_KIND:
             return
+        write_id = payload["detail"]["write_id"]
         with self._database.transaction() as session:
-            row = session.get(WriteRow, payload["detail"]["write_id"])
+            row = session.get(WriteRow, write_id)
             if row is None or row.state != WriteState.HELD:
                 return
             if payload["answer"] != "approved":
                 row.state, row.problem = WriteState.FAILED, f"refused by {payload['by']}"
                 return
-        self._carry_out(row)
+        problem = None
+        try:
+            self._carry_out(row)
+        except GuardshipError as error:
+            problem = str(error)
+            log.warning("held_write.failed", write_id=write_id, reason=problem)
         with self._database.transaction() as session:
-            session.get_one(WriteRow, row.write_id).state = WriteState.DONE
+            kept = session.get_one(WriteRow, write_id)
+            kept.state, kept.problem = (WriteState.DONE, None) if problem is None else (WriteState.FAILED, problem)
+            if problem is not None:
+                detail = {"write_id": write_id, "problem": problem}
+                audit.record(
+                    session,
+                    who=payload["by"],
+                    act="containment.approved_write_failed",
+                    subject=row.resource_id,
+                    at=event.written_at,
+                    detail=detail,
+                )
 
     def _carry_out(self, row: WriteRow) -> None:
+        """Raises what ARM or the ledger says against it."""
         arm = self._client_for(row.resource_id)
+        if row.kind != WriteKind.INTERFACE or row.body is None:
+            self._send(arm, row, row.resource_id, row.body, None)
+            return
+        asked = arm.get(row.resource_id)
+        self._send(arm, row, row.resource_id, _asked_on(asked, row.body), asked.get("etag"))
+        group = (row.body.get("properties") or {}).get("networkSecurityGroup")
+        machine_id = id_in((asked.get("properties") or {}).get("virtualMachine"))
+        for other in Surroundings(arm).interfaces_of(machine_id) if machine_id and group else ():
+            if str(other["id"]).lower() != row.resource_id.lower():
+                self._send(arm, row, str(other["id"]), _with_group(other, group), other.get("etag"))
+
+    def _send(self, arm: ArmClient, row: WriteRow, resource_id: str, body: Any, etag: str | None) -> None:
         actor = Actor(**(row.actor | {"kind": ActorKind(row.actor["kind"])}))
-        body, etag = row.body, None
-        if row.kind == WriteKind.INTERFACE and row.body is not None:
-            now = arm.get(row.resource_id)
-            body, etag = _asked_on(now, row.body), now.get("etag")
         response = arm.call(
-            row.method,
-            row.resource_id,
-            actor=actor,
-            body=body,
-            etag=etag,
-            api_version=row.api_version,
-            idempotency_key=row.idempotency_key,
+            row.method, resource_id, actor=actor, body=body, etag=etag, api_version=row.api_version, idempotency_key=row.idempotency_key
         )
-        log.info("held_write.carried_out", write_id=row.write_id, status=response.status)
-        if response.status in (200, 201, 202):
-            arm.wait(response)
+        log.info("held_write.carried_out", write_id=row.write_id, resource=resource_id, status=response.status)
+        arm.wait(check_response(response))
+
+
+def _with_group(interface: dict[str, Any], group: Any) -> dict[str, Any]:
+    return {**interface, "properties": {**interface["properties"], "networkSecurityGroup": group}}
 
 
 def _asked_on(now: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

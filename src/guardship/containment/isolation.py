@@ -9,12 +9,14 @@ from typing import Any
 
 from guardship.cloud.arm import Actor, ArmClient, ArmError
 from guardship.cloud.provider import CloudProvider, Interface, Machine
-from guardship.containment import isolations
+from guardship.containment import isolations, way_back
 from guardship.containment.exposure import denies_metadata, is_closed, open_way
 from guardship.containment.guardrails import is_protected
-from guardship.containment.isolations import Isolation, State, Undo
+from guardship.containment.isolations import Isolation
+from guardship.containment.ledger import Ledger
 from guardship.containment.surroundings import Surroundings, id_in
-from guardship.errors import Fault, GuardshipError
+from guardship.containment.way_back import Undo
+from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.storage.database import Database
 
 _SERVER_OWNED = {"etag", "provisioningState", "resourceGuid"}
@@ -53,6 +55,14 @@ class Drifted(GuardshipError):
         )
 
 
+class StillIsolated(GuardshipError):
+    code = "containment.still_isolated"
+    fault = Fault.CONFLICT
+
+    def __init__(self, machine: str, left: str) -> None:
+        super().__init__(f"{machine} is not released: {left}", hint="look at the isolation's writes; release again, with force if you must")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One interface: what it has and what it will have."""
@@ -74,13 +84,14 @@ class Plan:
 
 
 class Isolator:
-    """Containment's own hand, on one cloud account."""
+    """Containment's own hand, on one cloud account, whose ledger observes `arm`."""
 
-    def __init__(self, database: Database, provider: CloudProvider, arm: ArmClient, *, closed_group_id: str) -> None:
+    def __init__(self, database: Database, provider: CloudProvider, arm: ArmClient, ledger: Ledger) -> None:
         self._database = database
         self._provider = provider
         self._arm = arm
-        self._closed_group_id = closed_group_id
+        self._ledger = ledger
+        self._closed_group_id = ledger.closed_group_id
 
     def plan(self, machine_name: str) -> Plan:
         """Every interface of the machine with its group before and after; nothing is written."""
@@ -121,45 +132,76 @@ class Isolator:
                 if error.status == 412 and tries_left:  # somebody was faster: read and plan again
                     continue
                 raise
-            return self._opened(plan.machine).isolation_id
+            return self._opened(plan.machine.name, plan.machine.machine_id).isolation_id
         raise AssertionError("the last try either returned or raised")
 
     def release(self, machine_name: str, *, actor: Actor, is_forced: bool = False) -> str:
-        """Put back what the isolation changed, newest first, and return its id."""
-        machine = self._provider.machine(machine_name)
-        isolation = self._opened(machine)
+        """Put back what the isolation changed, newest first, and return its id.
+
+        Works by the stored writes, so also for a machine that the cloud has no more: what is gone counts as put back. Raises Drifted
+        when somebody else has changed a resource since, StillIsolated when something could not be put back.
+        """
+        isolation = self._opened(machine_name, self._id_of(machine_name))
         with self._database.reading() as session:
             writes = isolations.writes_of(session, isolation.isolation_id)
-        undo = isolations.undo_of(writes)
+        undo = way_back.undo_of(writes)
         set_by_us = {write.resource_id.lower(): write.after for write in writes if write.after is not None}
         around = Surroundings(self._arm)
         for each in undo:
             now = around.get(each.resource_id)
             if not is_forced and now is not None and has_drifted(set_by_us.get(each.resource_id.lower()), now):
-                self._mark_drifted(isolation.isolation_id)
-                raise Drifted(machine.name, each.resource_id.rpartition("/")[2])
+                name = each.resource_id.rpartition("/")[2]
+                self._ledger.outcomes.drifted(isolation.isolation_id, f"{name} was changed by somebody else")
+                raise Drifted(isolation.machine_name, name)
+        gone = set()
         for each in undo:
-            self._put_back(each, around, actor, isolation.isolation_id)
+            if around.get(each.resource_id) is None:
+                gone.add(each.resource_id.lower())
+            else:
+                self._put_back(each, around, actor, isolation.isolation_id)
+        if not self._ledger.outcomes.end_after_release(isolation.isolation_id, gone=gone, actor=actor):
+            raise StillIsolated(isolation.machine_name, self._what_is_left(isolation.isolation_id))
         return isolation.isolation_id
 
     def _put_back(self, undo: Undo, around: Surroundings, actor: Actor, isolation_id: str) -> None:
-        if undo.method == "DELETE":
-            return  # a group or subnet that was made for the isolation stays: removing it could break others that use it by now
         now = around.get(undo.resource_id) or {}
-        self._provider.restore(
-            undo.body, etag=str(now.get("etag") or ""), actor=actor, idempotency_key=f"release:{isolation_id}:{undo.resource_id}"
+        key = way_back.release_key(isolation_id, undo.resource_id)
+        response = self._arm.call(
+            undo.method,
+            undo.resource_id,
+            actor=actor,
+            body=undo.body,
+            etag=str(now.get("etag") or "") or None,
+            api_version=undo.api_version,
+            idempotency_key=key,
         )
+        self._arm.wait(response)
 
-    def _opened(self, machine: Machine) -> Isolation:
+    def _id_of(self, machine_name: str) -> str:
+        """The machine's id; of one that is gone from the cloud, as the isolations know it."""
+        try:
+            return self._provider.machine(machine_name).machine_id
+        except NotFound:
+            with self._database.reading() as session:
+                known = isolations.open_by_name(session, machine_name)
+            if known is None:
+                raise
+            return known.machine_id
+
+    def _what_is_left(self, isolation_id: str) -> str:
         with self._database.reading() as session:
-            found = isolations.open_isolation(session, machine.machine_id)
-        if found is None:
-            raise NotIsolated(machine.name)
-        return found
+            writes = isolations.writes_of(session, isolation_id)
+        unknown = [write for write in writes if write.state == isolations.WriteState.SENT]
+        if unknown:
+            return "the cloud has not answered yet; it is asked again within a minute"
+        return ", ".join(sorted(each.rpartition("/")[2] for each in isolations.not_back(writes))) or "some of it is not back"
 
-    def _mark_drifted(self, isolation_id: str) -> None:
-        with self._database.transaction() as session:
-            isolations.get(session, isolation_id).state = State.DRIFTED
+    def _opened(self, name: str, machine_id: str) -> Isolation:
+        with self._database.reading() as session:
+            found = isolations.open_isolation(session, machine_id)
+        if found is None:
+            raise NotIsolated(name)
+        return found
 
 
 def has_drifted(left_by_us: dict[str, Any] | None, now: dict[str, Any]) -> bool:

@@ -1,22 +1,16 @@
-"""Isolations and the writes that made them: the rows, what they say, and the readable file that lies beside each.
+"""Isolations, the writes that made them and what probes saw: the rows and their questions.
 
-One open isolation a machine: later writes and interfaces join it. Findings are kept apart (`new_connections_blocked`,
-`live_sessions_cut`, `metadata_service_blocked`), each `verified`, `failed` or `not_verified`.
+One open isolation a machine: later writes and interfaces join it, and one write may belong to the isolations of many machines. Findings
+are kept apart (`new_connections_blocked`, `live_sessions_cut`, `metadata_service_blocked`), each `verified`, `failed` or `not_verified`.
 """
 
-import json
-import os
-import secrets
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Index, String, Text, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Index, String, Text, delete, func, select
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from guardship.clock import iso
 from guardship.errors import NotFound
 from guardship.ids import new_id
 from guardship.storage.schema import Base, Json, Moment
@@ -52,6 +46,7 @@ class WriteState(StrEnum):
     HELD = "held"
 
 
+PROBES_KEPT = timedelta(days=1)
 OPEN_STATES = (State.APPLYING, State.ISOLATED, State.RELEASING, State.DRIFTED)
 
 
@@ -63,6 +58,7 @@ class Isolation(Base):
     account: Mapped[str] = mapped_column(String(120))
     machine_id: Mapped[str] = mapped_column(String(300), index=True)
     machine_name: Mapped[str] = mapped_column(String(120))
+    is_simulated: Mapped[bool]
     state: Mapped[str] = mapped_column(String(20), index=True)
     opened_at: Mapped[datetime] = mapped_column(Moment)
     opened_by: Mapped[dict[str, Any]] = mapped_column(Json)
@@ -96,7 +92,7 @@ class WriteRow(Base):
     __tablename__ = "containment_write"
 
     write_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    isolation_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    account: Mapped[str] = mapped_column(String(120))
     sort: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), index=True)
     kind: Mapped[str] = mapped_column(String(20))
@@ -115,6 +111,15 @@ class WriteRow(Base):
     problem: Mapped[str | None] = mapped_column(Text)
 
 
+class WriteLink(Base):
+    """Which isolations a write belongs to: a subnet's group may cut many machines at once."""
+
+    __tablename__ = "containment_write_isolation"
+
+    write_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    isolation_id: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+
+
 class ProbeRow(Base):
     """The evidence of one probe."""
 
@@ -130,19 +135,21 @@ class ProbeRow(Base):
     at: Mapped[datetime] = mapped_column(Moment)
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """The request that puts one resource back to what it was."""
-
-    method: str
-    resource_id: str
-    api_version: str
-    body: Any
-
-
 def open_isolation(session: Session, machine_id: str) -> Isolation | None:
     query = select(Isolation).where(Isolation.machine_id == machine_id.lower(), Isolation.state.in_(OPEN_STATES))
     return session.scalars(query).first()
+
+
+def open_machines(session: Session) -> list[str]:
+    """Ids of the machines that are isolated."""
+    return list(session.scalars(select(Isolation.machine_id).where(Isolation.state.in_(OPEN_STATES))))
+
+
+def open_by_name(session: Session, machine: str) -> Isolation | None:
+    """By the machine's name or id, as they were when it was isolated."""
+    wanted = machine.lower()
+    is_meant = (func.lower(Isolation.machine_name) == wanted) | (Isolation.machine_id == wanted)
+    return session.scalars(select(Isolation).where(is_meant, Isolation.state.in_(OPEN_STATES))).first()
 
 
 def get(session: Session, isolation_id: str) -> Isolation:
@@ -170,11 +177,31 @@ def begin(session: Session, facts: dict[str, Any], *, at: datetime) -> Isolation
     return row
 
 
+def link(session: Session, write_id: str, isolation_id: str) -> None:
+    session.merge(WriteLink(write_id=write_id, isolation_id=isolation_id))
+    session.flush()
+
+
 def writes_of(session: Session, isolation_id: str) -> list[WriteRow]:
     """In the order they were sent."""
-    return list(
-        session.scalars(select(WriteRow).where(WriteRow.isolation_id == isolation_id).order_by(WriteRow.sent_at, WriteRow.write_id))
-    )
+    query = select(WriteRow).join(WriteLink, WriteLink.write_id == WriteRow.write_id).where(WriteLink.isolation_id == isolation_id)
+    return list(session.scalars(query.order_by(WriteRow.sent_at, WriteRow.write_id)))
+
+
+def of_write(session: Session, write_id: str) -> list[Isolation]:
+    query = select(Isolation).join(WriteLink, WriteLink.isolation_id == Isolation.isolation_id).where(WriteLink.write_id == write_id)
+    return list(session.scalars(query.order_by(Isolation.number)))
+
+
+def not_back(writes: list[WriteRow]) -> set[str]:
+    """Resources (lower-cased ids) that an isolation changed and whose last word is not a release."""
+    last: dict[str, str] = {}
+    for write in writes:
+        if write.state == WriteState.DONE and write.sort != Sort.NEITHER:
+            key = write.resource_id.lower()
+            if write.sort == Sort.ISOLATES or key in last:
+                last[key] = write.sort
+    return {key for key, sort in last.items() if sort == Sort.ISOLATES}
 
 
 def probes_of(session: Session, isolation_id: str, *, limit: int = 60) -> list[ProbeRow]:
@@ -182,39 +209,12 @@ def probes_of(session: Session, isolation_id: str, *, limit: int = 60) -> list[P
     return list(session.scalars(query.limit(limit)))
 
 
-def undo_of(writes: list[WriteRow]) -> list[Undo]:
-    """For each resource that the isolation changed: back to what it was before the first of its writes, newest resource first."""
-    first: dict[str, WriteRow] = {}
-    for write in writes:
-        if write.sort == Sort.ISOLATES and write.state in (WriteState.DONE, WriteState.SENT):
-            first.setdefault(write.resource_id.lower(), write)
-    return [_undo(write) for write in reversed(list(first.values()))]
-
-
-def save_file(folder: Path, isolation: Isolation, undo: list[Undo], endpoint: dict[str, str]) -> Path:
-    """Write `<number>-<machine>.json`: readable, and enough to release with the server dead."""
-    target = folder / f"{isolation.number:06d}-{isolation.machine_name}.json"
-    content = {
-        "what": f"Isolation {isolation.number} of {isolation.machine_name}",
-        "how_to_undo": f"guardship release --offline {target.name}  (or send the requests below to ARM)",
-        "machine_id": isolation.machine_id,
-        "state": isolation.state,
-        "opened_at": iso(isolation.opened_at),
-        "opened_by": isolation.opened_by,
-        "account": isolation.account,
-        "endpoint": endpoint,
-        "undo": [{"method": u.method, "resource_id": u.resource_id, "api_version": u.api_version, "body": u.body} for u in undo],
-    }
-    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
-    return target
-
-
-def _undo(write: WriteRow) -> Undo:
-    if write.before is None:
-        return Undo("DELETE", write.resource_id, write.api_version, None)
-    return Undo("PUT", write.resource_id, write.api_version, write.before)
+def prune_probes(session: Session, *, at: datetime) -> int:
+    """Forget looks that are older than a day, but never an isolation's last one. Returns how many probes went."""
+    later = aliased(ProbeRow)
+    is_not_last = select(later.probe_id).where(later.isolation_id == ProbeRow.isolation_id, later.at > ProbeRow.at).exists()
+    old = select(ProbeRow.probe_id).where(ProbeRow.at < at - PROBES_KEPT, is_not_last)
+    gone = list(session.scalars(old))
+    for start in range(0, len(gone), 500):
+        session.execute(delete(ProbeRow).where(ProbeRow.probe_id.in_(gone[start : start + 500])))
+    return len(gone)

@@ -1,9 +1,9 @@
 """Leases: an isolation lasts for a set time; at its end somebody is asked, and it ends by itself only where policy says so."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from guardship.clock import Clock
 from guardship.cloud.arm import Actor, ActorKind
@@ -19,6 +19,8 @@ from guardship.telemetry import get_log
 
 END_KIND = "containment.lease_end"
 EXTEND_KIND = "containment.extend"
+TRY_AGAIN = timedelta(seconds=60)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = get_log("leases")
 
@@ -37,13 +39,14 @@ class Leases:
         """Deal with every lease that has ended; called every few seconds. Returns how many there were."""
         now = self._clock.now()
         with self._database.reading() as session:
-            query = select(Isolation).where(
-                Isolation.state.in_((State.ISOLATED, State.DRIFTED)), Isolation.lease_ends_at <= now, Isolation.lease_asked_at.is_(None)
-            )
+            again = now - TRY_AGAIN if self._policy.releases_by_itself else _NEVER
+            is_due = or_(Isolation.lease_asked_at.is_(None), Isolation.lease_asked_at <= again)
+            query = select(Isolation).where(Isolation.state.in_((State.ISOLATED, State.DRIFTED)), Isolation.lease_ends_at <= now, is_due)
             ended = list(session.scalars(query))
         for isolation in ended:
             if self._policy.releases_by_itself:
-                self._let_go(isolation, "system lease", "the lease ended and policy releases by itself")
+                if not self._let_go(isolation, "system lease", "the lease ended and policy releases by itself"):
+                    self._ask(isolation, now)  # and it is tried again in a while
             else:
                 self._ask(isolation, now)
         return len(ended)
@@ -95,7 +98,8 @@ class Leases:
             isolation.lease_ends_at = max(isolation.lease_ends_at, self._clock.now()) + self._policy.lease
             isolation.lease_asked_at = None
 
-    def _let_go(self, isolation: Isolation, by: str, reason: str) -> None:
+    def _let_go(self, isolation: Isolation, by: str, reason: str) -> bool:
+        """Whether it went; if not, the isolation says why, and a person is asked (again)."""
         kind, _, name = by.partition(" ")
         actor = Actor(ActorKind.USER if kind == "user" else ActorKind.SYSTEM, name or by, incident_id=isolation.incident_id, reason=reason)
         try:
@@ -104,7 +108,9 @@ class Leases:
             log.warning("lease.release_failed", isolation_id=isolation.isolation_id, reason=str(error))
             with self._database.transaction() as session:
                 row = isolations.get(session, isolation.isolation_id)
-                row.problem, row.lease_asked_at = str(error), self._clock.now()
+                row.problem, row.lease_asked_at = str(error), None
+            return False
+        return True
 
 
 def _told(span: timedelta) -> str:

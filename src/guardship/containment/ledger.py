@@ -5,6 +5,7 @@ person, answered from the isolation that is already open, or written down with i
 """
 
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +13,52 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guardship.clock import Clock
-from guardship.cloud.arm import Actor, ArmResponse, NetworkWrite, Reader, WriteKind
-from guardship.containment import guardrails, isolations
+from guardship.cloud.arm import Actor, ArmResponse, ArmUnreachable, NetworkWrite, Reader, WriteKind
+from guardship.containment import consent, guardrails, isolations, way_back
+from guardship.containment.consent import APPROVAL_KIND as APPROVAL_KIND
+from guardship.containment.consent import WriteHeld as WriteHeld
 from guardship.containment.exposure import is_closed
 from guardship.containment.guardrails import Policy
 from guardship.containment.isolations import Isolation, Sort, State, WriteRow, WriteState
+from guardship.containment.outcomes import OPENED as OPENED
+from guardship.containment.outcomes import RELEASED as RELEASED
+from guardship.containment.outcomes import Files, Outcomes
 from guardship.containment.surroundings import Effect, Surroundings, addresses_of, effects_of, id_in, subnet_of
-from guardship.errors import Fault, GuardshipError
-from guardship.identity import approvals, audit
-from guardship.storage import outbox
+from guardship.errors import GuardshipError
+from guardship.identity import audit
 from guardship.storage.database import Database
 from guardship.telemetry import get_log
 
-OPENED = "IsolationOpened"
-RELEASED = "IsolationReleased"
-APPROVAL_KIND = "containment.isolate"
+IN_FLIGHT = timedelta(seconds=70)
+"""Longer than `cloud/arm` tries to send one request."""
 
 log = get_log("ledger")
 
 
-class WriteHeld(GuardshipError):
-    """The write waits for a person; `approval_id` says where."""
-
-    code = "containment.held"
-    fault = Fault.CONFLICT
-
-    def __init__(self, approval_id: str, text: str) -> None:
-        super().__init__(f"{text}: a person has to approve", hint=f"approval {approval_id} waits under Containment")
-        self.approval_id = approval_id
-
-
 class Ledger:
-    """One account's ledger. `endpoint` names the cloud in the files that lie beside the isolations."""
+    """One account's ledger. `endpoint` names the cloud in the files that lie beside the isolations; moving an interface to
+    `closed_group_id` counts as isolating it, even where other rules had closed it before."""
 
-    def __init__(self, database: Database, clock: Clock, policy: Policy, *, folder: Path, account: str, endpoint: dict[str, str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        policy: Policy,
+        *,
+        folder: Path,
+        account: str,
+        endpoint: dict[str, str],
+        closed_group_id: str,
+        is_simulated: bool = False,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._policy = policy
-        self._folder = folder
+        self._files = Files(folder, endpoint)
         self._account = account
-        self._endpoint = endpoint
+        self._is_simulated = is_simulated
+        self.closed_group_id = closed_group_id
+        self.outcomes = Outcomes(database, clock, self._files)
 
     def before(self, write: NetworkWrite, arm: Reader) -> ArmResponse | None:
         around = Surroundings(arm)
@@ -59,46 +66,78 @@ class Ledger:
         if (known := self._known_answer(write, around)) is not None:
             log.info("ledger.answered", write_id=write.write_id, resource=str(write.resource_id))
             return known
-        isolating = [effect for effect in effects if _sort(effect) is Sort.ISOLATES and effect.before.machine_id]
+        isolating = [effect for effect in effects if self._sort(effect) is Sort.ISOLATES and effect.before.machine_id]
         machines = {effect.before.machine_id: around.get(effect.before.machine_id) or {} for effect in isolating}
         for effect in isolating:
             guardrails.refuse_ourselves(_name(machines[effect.before.machine_id]), addresses_of(effect.body), self._policy)
         machine_count = len(around.machines(write.resource_id)) if isolating else 0
+        before = around.get(str(write.resource_id))
         with self._database.transaction() as session:
             held = self._hold(session, write, machines, machine_count)
             if held is None:
-                self._write_down(session, write, effects, machines, around.get(str(write.resource_id)))
+                self._write_down(session, write, effects, machines, before)
         if held is not None:
             raise held
         return None
 
     def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
-        if response.status >= 300:
-            self._fail(write.write_id, f"ARM answered {response.status}")
-            return
-        body = response.body if isinstance(response.body, dict) else None
-        with self._database.transaction() as session:
-            self._complete(session, session.get_one(WriteRow, write.write_id), body)
+        if response.status >= 500:
+            self.outcomes.not_known(write.write_id, f"ARM answered {response.status}")
+        elif response.status >= 300:
+            self.outcomes.failed(write.write_id, f"ARM answered {response.status}")
+        else:
+            body = response.body if isinstance(response.body, dict) else None
+            self._done(write.write_id, body, arm)
 
     def failed(self, write: NetworkWrite, error: Exception) -> None:
-        self._fail(write.write_id, str(error))
+        if isinstance(error, ArmUnreachable):
+            self.outcomes.not_known(write.write_id, str(error))
+        else:
+            self.outcomes.failed(write.write_id, str(error))
 
-    def reconcile(self, arm: Reader) -> int:
-        """After a crash: writes that were sent and not answered are looked up in the cloud. Returns how many there were."""
+    def reconcile(self, arm: Reader, *, is_starting: bool = False) -> int:
+        """Look up in the cloud what became of writes without an answer, and return how many were settled.
+
+        Those that may still be under way are left alone; at the start of the process none of ours is. One that the cloud does not show
+        after a minute was not carried out. Raises what the cloud raises; then all stays as it is.
+        """
+        now = self._clock.now()
         with self._database.reading() as session:
-            rows = session.scalars(
-                select(WriteRow)
-                .join(Isolation, Isolation.isolation_id == WriteRow.isolation_id, isouter=True)
-                .where(WriteRow.state == WriteState.SENT, (Isolation.account == self._account) | (WriteRow.isolation_id.is_(None)))
-            ).all()
+            rows = session.scalars(select(WriteRow).where(WriteRow.state == WriteState.SENT, WriteRow.account == self._account)).all()
+        settled = 0
         for row in rows:
-            now = Surroundings(arm).get(row.resource_id)
-            if now is not None and _has_been_applied(row, now):
-                with self._database.transaction() as session:
-                    self._complete(session, session.get_one(WriteRow, row.write_id), now)
+            is_late = row.sent_at <= now - IN_FLIGHT
+            if not (is_starting or is_late or row.problem):
+                continue
+            found = Surroundings(arm).get(row.resource_id)
+            if _has_been_applied(row, found):
+                self._done(row.write_id, found, arm)
+            elif is_late:
+                self.outcomes.failed(row.write_id, row.problem or "the server stopped before the write was sent")
             else:
-                self._fail(row.write_id, "the server stopped before the write was sent")
-        return len(rows)
+                continue
+            settled += 1
+        return settled
+
+    def _done(self, write_id: str, body: dict[str, Any] | None, arm: Reader) -> None:
+        self.outcomes.done(write_id, body, still_closed=self._still_closed(write_id, arm))
+
+    def _still_closed(self, write_id: str, arm: Reader) -> frozenset[str]:
+        """After a release: the machines that stay without a way although their isolation is undone."""
+        with self._database.reading() as session:
+            row = session.get_one(WriteRow, write_id)
+            machines = [each.machine_id for each in isolations.of_write(session, write_id)] if row.sort == Sort.RELEASES else []
+        around = Surroundings(arm)
+        found = set()
+        for machine_id in machines:
+            try:
+                views = [around.view(body) for body in around.interfaces_of(machine_id)]
+            except GuardshipError as error:
+                log.warning("ledger.not_looked", machine_id=machine_id, reason=str(error))
+                continue
+            if views and all(is_closed(view) for view in views):
+                found.add(machine_id)
+        return frozenset(found)
 
     def _known_answer(self, write: NetworkWrite, around: Surroundings) -> ArmResponse | None:
         """A second PUT of what an open isolation has already set is answered from there: one isolation, one change."""
@@ -112,67 +151,66 @@ class Ledger:
             opened = isolations.open_isolation(session, machine_id)
             if opened is None or opened.state not in (State.ISOLATED, State.APPLYING):
                 return None
+            if way_back.is_release_key(write.idempotency_key, opened.isolation_id):
+                return None
             done = [row for row in isolations.writes_of(session, opened.isolation_id) if row.state == WriteState.DONE]
         is_ours = any(row.resource_id.lower() == str(write.resource_id).lower() for row in done)
         return ArmResponse(status=200, headers={}, body=now) if is_ours else None
 
     def _hold(self, session: Session, write: NetworkWrite, machines: dict[str, dict[str, Any]], machine_count: int) -> WriteHeld | None:
         now = self._clock.now()
-        for machine_id, body in machines.items():
-            if isolations.open_isolation(session, machine_id) is not None:
-                continue
-            concern = guardrails.concern_about(
-                session, machine_id, _name(body), body.get("tags") or {}, machine_count=machine_count, policy=self._policy, at=now
-            )
-            if concern is None or approvals.use(session, kind=APPROVAL_KIND, subject=machine_id, at=now) is not None:
-                continue
-            approval = approvals.ask(
-                session,
-                kind=APPROVAL_KIND,
-                subject=machine_id,
-                title=f"Isolate {_name(body)}: {concern.text}",
-                detail={
-                    "write_id": write.write_id,
-                    "machine": _name(body),
-                    "concern": concern.code,
-                    "incident_id": write.actor.incident_id,
-                },
-                by=_who(write.actor),
-                at=now,
-            )
-            if approval.detail["write_id"] == write.write_id:
-                session.add(self._row(write, Sort.ISOLATES, WriteState.HELD, [machine_id], None))
-            return WriteHeld(approval.approval_id, concern.text)
-        return None
+        needed = consent.approval_needed(
+            session, write, machines, machine_count=machine_count, policy=self._policy, by=_who(write.actor), at=now
+        )
+        if needed is None:
+            return None
+        approval, reason = needed
+        if approval.detail["write_id"] == write.write_id:
+            session.add(self._row(write, Sort.ISOLATES, WriteState.HELD, sorted(machines), None))
+        return WriteHeld(approval.approval_id, reason)
 
     def _write_down(
         self, session: Session, write: NetworkWrite, effects: list[Effect], machines: dict[str, dict[str, Any]], before: Any
     ) -> None:
-        sort = _sort_of_all(effects)
-        touched = sorted({effect.before.machine_id for effect in effects if effect.before.machine_id})
-        row = self._row(write, sort, WriteState.SENT, touched, before)
-        session.add(row)
-        if sort is Sort.ISOLATES:
-            for machine_id, body in machines.items():
-                opened = isolations.open_isolation(session, machine_id) or self._open(session, machine_id, _name(body), write.actor)
-                row.isolation_id = opened.isolation_id
-                session.flush()
-                undo = isolations.undo_of(isolations.writes_of(session, opened.isolation_id))
-                isolations.save_file(self._folder, opened, undo, self._endpoint)
-        elif touched:
-            opened_one = next((found for each in touched if (found := isolations.open_isolation(session, each))), None)
-            row.isolation_id = opened_one.isolation_id if opened_one else None
-            if opened_one is not None and sort is Sort.RELEASES:
-                opened_one.state = State.RELEASING
-        detail = {"write_id": write.write_id, "sort": sort, "machines": touched, "job_id": write.actor.job_id, "run_id": write.actor.run_id}
+        sort = self._sort_of_all(effects)
+        touched = {effect.before.machine_id: self._sort(effect) for effect in effects if effect.before.machine_id}
+        opened = [found for each, theirs in touched.items() if theirs is sort and (found := isolations.open_isolation(session, each))]
+        if sort is Sort.NEITHER and any(way_back.is_release_key(write.idempotency_key, each.isolation_id) for each in opened):
+            sort = Sort.RELEASES
+        session.add(self._row(write, sort, WriteState.SENT, sorted(touched), before))
+        session.flush()
+        known = {each.machine_id for each in opened}
+        opened += [self._open(session, key, _name(body), write.actor) for key, body in machines.items() if key not in known]
+        for isolation in opened:
+            isolations.link(session, write.write_id, isolation.isolation_id)
+            if sort is Sort.RELEASES:
+                isolation.state = State.RELEASING
+            undo = way_back.undo_of(isolations.writes_of(session, isolation.isolation_id))
+            way_back.save_file(self._files.folder, isolation, undo, self._files.endpoint)
+        self._note_opened_on_the_way(session, write, sort, touched)
+        detail = {
+            "write_id": write.write_id,
+            "sort": sort,
+            "machines": sorted(touched),
+            "job_id": write.actor.job_id,
+            "run_id": write.actor.run_id,
+        }
         audit.record(
             session, who=_who(write.actor), act=f"containment.{sort}", subject=str(write.resource_id), at=self._clock.now(), detail=detail
         )
+
+    def _note_opened_on_the_way(self, session: Session, write: NetworkWrite, sort: Sort, touched: dict[str, Sort]) -> None:
+        """A write that cuts some machines can open others: their isolations have drifted."""
+        for machine_id in (each for each, theirs in touched.items() if theirs is Sort.RELEASES and sort is not theirs):
+            if (isolation := isolations.open_isolation(session, machine_id)) is not None:
+                isolation.state = State.DRIFTED
+                isolation.problem = f"{_who(write.actor)} opened a way by {write.resource_id.name}"
 
     def _open(self, session: Session, machine_id: str, name: str, actor: Actor) -> Isolation:
         now = self._clock.now()
         facts = {
             "account": self._account,
+            "is_simulated": self._is_simulated,
             "machine_id": machine_id,
             "machine_name": name,
             "opened_by": asdict(actor),
@@ -182,53 +220,27 @@ class Ledger:
         }
         return isolations.begin(session, facts, at=now)
 
-    def _complete(self, session: Session, row: WriteRow, after: dict[str, Any] | None) -> None:
-        now = self._clock.now()
-        row.state, row.after, row.ended_at = WriteState.DONE, after, now
-        opened = session.get(Isolation, row.isolation_id) if row.isolation_id else None
-        if opened is None:
-            return
-        event = {"isolation_id": opened.isolation_id, "machine_name": opened.machine_name, "incident_id": opened.incident_id}
-        event |= {"run_id": opened.run_id, "by": _who_of(row.actor), "at": now.isoformat()}
-        if row.sort == Sort.ISOLATES:
-            opened.state = State.ISOLATED
-            outbox.publish(session, f"isolation:{opened.isolation_id}", OPENED, event, at=now)
-        elif row.sort == Sort.RELEASES:
-            self._complete_release(session, opened, row, event)
+    def _sort(self, effect: Effect) -> Sort:
+        closed = self.closed_group_id.lower()
+        was_there, will_be_there = (each.group_id.lower() == closed for each in (effect.before, effect.after))
+        was, will_be = is_closed(effect.before), is_closed(effect.after)
+        if will_be_there and not was_there:
+            return Sort.ISOLATES
+        if was_there and not will_be_there and not will_be:
+            return Sort.RELEASES
+        if was == will_be:
+            return Sort.NEITHER
+        return Sort.ISOLATES if will_be else Sort.RELEASES
 
-    def _complete_release(self, session: Session, opened: Isolation, row: WriteRow, event: dict[str, Any]) -> None:
-        """The isolation ends when all it changed is back; one that somebody else opened only in part has drifted."""
-        now = self._clock.now()
-        session.flush()
-        writes = [each for each in isolations.writes_of(session, opened.isolation_id) if each.state == WriteState.DONE]
-        cut = {each.resource_id.lower() for each in writes if each.sort == Sort.ISOLATES}
-        back = {each.resource_id.lower() for each in writes if each.sort == Sort.RELEASES}
-        if cut - back:
-            is_ours = (row.idempotency_key or "").startswith(f"release:{opened.isolation_id}:")
-            opened.state = State.RELEASING if is_ours else State.DRIFTED
-            return
-        opened.state, opened.ended_at, opened.ended_by = State.RELEASED, now, _who_of(row.actor)
-        opened.end_reason = row.actor.get("reason") or opened.end_reason
-        isolations.save_file(self._folder, opened, [], self._endpoint)
-        outbox.publish(session, f"isolation:{opened.isolation_id}", RELEASED, event, at=now)
-
-    def _fail(self, write_id: str, reason: str) -> None:
-        with self._database.transaction() as session:
-            row = session.get_one(WriteRow, write_id)
-            row.state, row.problem, row.ended_at = WriteState.FAILED, reason, self._clock.now()
-            opened = session.get(Isolation, row.isolation_id) if row.isolation_id else None
-            if opened is None:
-                return
-            session.flush()
-            states = {each.state for each in isolations.writes_of(session, opened.isolation_id) if each.sort == Sort.ISOLATES}
-            if opened.state == State.RELEASING:
-                opened.state = State.ISOLATED
-            elif states == {WriteState.FAILED}:
-                opened.state, opened.problem, opened.ended_at = State.FAILED, reason, self._clock.now()
+    def _sort_of_all(self, effects: list[Effect]) -> Sort:
+        """A write that isolates anything is held to that; one that only releases is a release."""
+        sorts = {self._sort(effect) for effect in effects}
+        return Sort.ISOLATES if Sort.ISOLATES in sorts else Sort.RELEASES if Sort.RELEASES in sorts else Sort.NEITHER
 
     def _row(self, write: NetworkWrite, sort: Sort, state: WriteState, machine_ids: list[str], before: Any) -> WriteRow:
         return WriteRow(
             write_id=write.write_id,
+            account=self._account,
             sort=sort,
             state=state,
             kind=write.kind,
@@ -245,26 +257,17 @@ class Ledger:
         )
 
 
-def _sort(effect: Effect) -> Sort:
-    was, will_be = is_closed(effect.before), is_closed(effect.after)
-    if was == will_be:
-        return Sort.NEITHER
-    return Sort.ISOLATES if will_be else Sort.RELEASES
-
-
-def _sort_of_all(effects: list[Effect]) -> Sort:
-    """A write that isolates anything is held to that; one that only releases is a release."""
-    sorts = {_sort(effect) for effect in effects}
-    return Sort.ISOLATES if Sort.ISOLATES in sorts else Sort.RELEASES if Sort.RELEASES in sorts else Sort.NEITHER
-
-
 def _placing(interface: dict[str, Any], *, otherwise: dict[str, Any] | None = None) -> tuple[str, str]:
     """What decides over an interface's packets: its group and its subnet."""
     subnet = subnet_of(interface) or (subnet_of(otherwise) if otherwise else "")
     return id_in((interface.get("properties") or {}).get("networkSecurityGroup")).lower(), subnet.lower()
 
 
-def _has_been_applied(row: WriteRow, now: dict[str, Any]) -> bool:
+def _has_been_applied(row: WriteRow, now: dict[str, Any] | None) -> bool:
+    if row.method == "DELETE":
+        return now is None
+    if now is None:
+        return False
     if row.kind != WriteKind.INTERFACE or row.body is None:
         return bool(now.get("etag") != row.before_etag)
     return _placing(now) == _placing(row.body, otherwise=now)
@@ -276,7 +279,3 @@ def _name(machine: dict[str, Any]) -> str:
 
 def _who(actor: Actor) -> str:
     return f"{actor.kind} {actor.name}"
-
-
-def _who_of(actor: dict[str, Any]) -> str:
-    return f"{actor['kind']} {actor['name']}"

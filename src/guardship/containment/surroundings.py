@@ -45,6 +45,12 @@ class Surroundings:
     def interfaces(self, near: ResourceId) -> list[Body]:
         return self._arm.list(f"/subscriptions/{near.subscription}/providers/Microsoft.Network/networkInterfaces")
 
+    def interfaces_of(self, machine_id: str) -> list[Body]:
+        """Those of the machine that there are; none when the machine is gone."""
+        properties = (self.get(machine_id) or {}).get("properties") or {}
+        wanted = (properties.get("networkProfile") or {}).get("networkInterfaces") or ()
+        return [body for each in wanted if (body := self.get(id_in(each)))]
+
     def machines(self, near: ResourceId) -> list[Body]:
         return self._arm.list(f"/subscriptions/{near.subscription}/providers/Microsoft.Compute/virtualMachines")
 

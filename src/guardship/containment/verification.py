@@ -50,11 +50,13 @@ class Probe:
     target: str
     is_open: bool | None
     detail: str
+    is_simulated: bool = False  # no packet was sent: proves nothing
 
 
 class Prober(Protocol):
-    def probe(self, machine_id: str) -> Sequence[Probe]:
-        """All questions for this machine. What the cloud cannot ask is answered with `is_open` None and the reason as detail."""
+    def probe(self, machine_id: str, *, avoid: frozenset[str]) -> Sequence[Probe]:
+        """All questions for this machine. What the cloud cannot ask is answered with `is_open` None and the reason as detail.
+        `avoid` are ids of isolated machines, which make bad neighbours to ask from."""
         ...
 
 
@@ -82,10 +84,11 @@ class Verification:
         """Probe and write down; None when the isolation is not in force any more."""
         with self._database.reading() as session:
             isolation = isolations.get(session, isolation_id)
+            isolated = frozenset(isolations.open_machines(session))
         if isolation.state not in (State.ISOLATED, State.DRIFTED):
             return None
         try:
-            probes = list(self._prober.probe(isolation.machine_id))
+            probes = list(self._prober.probe(isolation.machine_id, avoid=isolated))
         except GuardshipError as error:
             log.warning("verification.failed", isolation_id=isolation_id, reason=str(error))
             probes = [Probe(Question.CONTROL, isolation.machine_name, None, str(error))]
@@ -114,7 +117,9 @@ class Verification:
 
 
 def findings_of(probes: Sequence[Probe]) -> Findings:
-    """A finding is verified when every probe of it was made and none got through; failed when one got through."""
+    """A finding is verified when every probe of it was made with packets and none got through; failed when one got through."""
+    if any(probe.is_simulated for probe in probes):
+        return Findings(Finding.NOT_VERIFIED, Finding.NOT_VERIFIED, Finding.NOT_VERIFIED)
     has_control = any(probe.question is Question.CONTROL and probe.is_open for probe in probes)
     return Findings(
         _finding(

@@ -2,6 +2,8 @@
 
 import socket
 from datetime import timedelta
+from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,13 +16,12 @@ from guardship.cloud.arm_endpoint import PUBLIC_HOST, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
 from guardship.connectors.http import ArmDoor, Door
-from guardship.containment import isolations
 from guardship.containment.arm_prober import ArmProber
 from guardship.containment.clouds import CloudAccess, Clouds
 from guardship.containment.exposure import is_closed
 from guardship.containment.guardrails import Policy
 from guardship.containment.isolation import Isolator
-from guardship.containment.isolations import OPEN_STATES, Isolation, State
+from guardship.containment.isolations import Isolation, State
 from guardship.containment.ledger import Ledger
 from guardship.containment.surroundings import Surroundings
 from guardship.containment.verification import Verification
@@ -31,6 +32,8 @@ from guardship.storage.vault import Vault
 from guardship.telemetry import get_log
 
 LAB_ACCOUNT = "lab"
+_IN_FORCE = (State.ISOLATED, State.RELEASING, State.DRIFTED)
+_LOCAL_ADDRESSES = Path("/proc/net/fib_trie"), Path("/proc/net/if_inet6")
 
 log = get_log("connecting")
 
@@ -79,20 +82,35 @@ class Connecting:
         )
         with self._database.transaction() as session:
             account = save_account(session, details, self._vault, self._clock)
-        found = self._connect(account, is_simulated=ready.get("data_plane") == "simulated")
-        self._end_what_is_open_again(found)
-        return found
+        return self._connect(account, is_simulated=ready.get("data_plane") == "simulated")
+
+    def settle(self) -> None:
+        """Ask each cloud what became of writes whose answer never came; called every few seconds."""
+        for access in list(self._clouds.by_name.values()):
+            try:
+                access.ledger.reconcile(access.arm)
+            except GuardshipError as error:
+                log.warning("cloud.not_reconciled", account=access.name, reason=str(error))
 
     def _connect(self, account: Account, *, is_simulated: bool = False) -> CloudAccess:
         settings = self._settings
         endpoint = endpoint_of(account, self._vault)
         policy = policy_of(settings, is_lab=account.is_lab)
         where = {"base_url": endpoint.base_url, "tenant_id": endpoint.tenant_id, "client_id": endpoint.client_id}
-        ledger = Ledger(self._database, self._clock, policy, folder=self._folder, account=account.name, endpoint=where)
-        arm = ArmClient(endpoint, ledger, self._clock)
-        provider, connectivity = AzureProvider(arm), Connectivity(arm)
         group = f"/subscriptions/{account.subscription_id}/resourceGroups/{settings.isolation_resource_group}"
         group += f"/providers/Microsoft.Network/networkSecurityGroups/{settings.isolation_group}"
+        ledger = Ledger(
+            self._database,
+            self._clock,
+            policy,
+            folder=self._folder,
+            account=account.name,
+            endpoint=where,
+            closed_group_id=group,
+            is_simulated=is_simulated,
+        )
+        arm = ArmClient(endpoint, ledger, self._clock)
+        provider, connectivity = AzureProvider(arm), Connectivity(arm)
         access = CloudAccess(
             name=account.name,
             is_lab=account.is_lab,
@@ -103,32 +121,35 @@ class Connecting:
             provider=provider,
             connectivity=connectivity,
             ledger=ledger,
-            isolator=Isolator(self._database, provider, arm, closed_group_id=group),
+            isolator=Isolator(self._database, provider, arm, ledger),
             verification=Verification(self._database, self._clock, ArmProber(provider, connectivity)),
         )
         self._clouds.by_name[account.name] = access
         for host in access.hosts:
             self._http_doors[host.lower()] = ArmDoor(lambda: self._clouds.by_name[account.name].arm)
         try:
-            ledger.reconcile(arm)
+            ledger.reconcile(arm, is_starting=True)
+            self._look_what_is_open_again(access, is_lab=account.is_lab)
         except GuardshipError as error:
             log.warning("cloud.not_reconciled", account=account.name, reason=str(error))
         log.info("cloud.connected", account=account.name, base_url=endpoint.base_url)
         return access
 
-    def _end_what_is_open_again(self, access: CloudAccess) -> None:
+    def _look_what_is_open_again(self, access: CloudAccess, *, is_lab: bool) -> None:
+        """Isolations in force that the cloud does not show any more: released while we could not see it, or the lab is a new one."""
         with self._database.reading() as session:
-            query = select(Isolation).where(Isolation.account == access.name, Isolation.state.in_(OPEN_STATES))
+            query = select(Isolation).where(Isolation.account == access.name, Isolation.state.in_(_IN_FORCE))
             opened = list(session.scalars(query))
+        around = Surroundings(access.arm)
+        reason = "the lab was started anew; its machines are as at the start" if is_lab else "found open when the server started"
         for isolation in opened:
-            machine = access.provider.machine(isolation.machine_id)
-            around = Surroundings(access.arm)
-            if all(is_closed(around.view(interface.body)) for interface in access.provider.interfaces_of(machine)):
-                continue
-            with self._database.transaction() as session:
-                row = isolations.get(session, isolation.isolation_id)
-                row.state, row.ended_at, row.ended_by = State.RELEASED, self._clock.now(), "the lab"
-                row.end_reason = "the lab was started anew; its machines are as at the start"
+            closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
+            if not closed or all(closed):
+                continue  # a machine that is gone is a person's to release
+            if any(closed):
+                access.ledger.outcomes.drifted(isolation.isolation_id, "some of its interfaces were open when the server started")
+            else:
+                access.ledger.outcomes.end(isolation.isolation_id, by="the lab" if is_lab else "somebody outside", reason=reason)
 
 
 def policy_of(settings: Settings, *, is_lab: bool) -> Policy:
@@ -137,7 +158,7 @@ def policy_of(settings: Settings, *, is_lab: bool) -> Policy:
         cap_percent=settings.isolation_cap_percent,
         lease=timedelta(minutes=settings.isolation_lease_minutes),
         releases_by_itself=settings.isolation_release_by_itself,
-        own_addresses=frozenset() if is_lab else _own_addresses(),
+        own_addresses=frozenset() if is_lab else own_addresses() | set(settings.own_addresses),
     )
 
 
@@ -145,11 +166,17 @@ def release_in(clouds: Clouds, account: str, machine: str, actor: Actor) -> obje
     return clouds.named(account).isolator.release(machine, actor=actor)
 
 
-def _own_addresses() -> frozenset[str]:
-    try:
-        return frozenset(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None))
-    except OSError:
-        return frozenset()
+def own_addresses() -> frozenset[str]:
+    """Every address of this host but its loopback's, as the kernel knows them."""
+    found = set()
+    tree, six = (path.read_text("ascii") if path.exists() else "" for path in _LOCAL_ADDRESSES)
+    lines = tree.splitlines()
+    for line, following in pairwise(lines):
+        if following.strip() == "/32 host LOCAL":
+            found.add(line.rpartition(" ")[2])
+    for line in six.splitlines():
+        found.add(str(ip_address(int(line.split()[0], 16).to_bytes(16, "big"))))
+    return frozenset(address for address in found if not ip_address(address).is_loopback)
 
 
 def _answers(base_url: str) -> bool:

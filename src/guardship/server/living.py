@@ -7,14 +7,17 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from guardship.api.app import create_app
 from guardship.api.job_api import create_app as create_job_app
+from guardship.containment import isolations
 from guardship.containment.held_writes import HeldWrites
 from guardship.containment.isolations import OPEN_STATES, Finding, Isolation, State
 from guardship.containment.ledger import OPENED, RELEASED
@@ -35,6 +38,10 @@ NAMES_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 LOCAL_FILE_MODE = 0o600
 
+THREADS = 32  # for what the loop hands to threads; its own number is too small for calls that wait
+
+UNFORESEEN = (SQLAlchemyError, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+
 log = get_log("server")
 
 
@@ -51,6 +58,7 @@ class Living:
 
     async def live(self, doorways: Doorways, *, ready: Callable[[], None]) -> None:
         """Serve until told to stop."""
+        give_threads(asyncio.get_running_loop())
         self._subscribe()
         app = create_app(self._house.doors)
         jobs = Doorway(_job_door(self._house.layout.run / "jobs.sock"), None)
@@ -82,6 +90,7 @@ class Living:
         work = (
             (self._keep_leases, TICK_SECONDS),
             (self._probe_again, TICK_SECONDS),
+            (house.connecting.settle, TICK_SECONDS),
             (self._refresh_names, NAMES_SECONDS),
             (self._sweep, SWEEP_SECONDS),
         )
@@ -156,6 +165,8 @@ class Living:
         doors = self._house.doors
         with doors.database.transaction() as session:
             sessions.sweep(session, at=doors.clock.now())
+            outbox.forget_delivered(session, at=doors.clock.now())
+            isolations.prune_probes(session, at=doors.clock.now())
 
 
 class _Quiet(uvicorn.Server):
@@ -173,6 +184,7 @@ def _config(app: FastAPI, doorway: Doorway) -> uvicorn.Config:
         ssl_context_factory=None if context is None else lambda _config, _default: context,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # the address of a caller is the one it calls from
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=3,
@@ -207,6 +219,10 @@ def _job_door(path: Path) -> socket.socket:
     return door
 
 
+def give_threads(loop: asyncio.AbstractEventLoop) -> None:
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="loop"))
+
+
 async def _every(seconds: float, act: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(seconds)
@@ -214,6 +230,8 @@ async def _every(seconds: float, act: Callable[[], None]) -> None:
             await asyncio.to_thread(act)
         except GuardshipError as error:
             log.warning("server.tick_failed", act=act.__name__, reason=str(error))
+        except UNFORESEEN:
+            log.exception("server.tick_broke", act=act.__name__)
 
 
 def on_signals(stop: Callable[[], None]) -> None:

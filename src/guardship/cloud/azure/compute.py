@@ -55,9 +55,6 @@ class AzureProvider:
             body["properties"]["networkSecurityGroup"] = {"id": group_id}
         return self._arm.put(body, actor=actor, etag=interface.etag, idempotency_key=idempotency_key)
 
-    def restore(self, body: Body, *, etag: str, actor: Actor, idempotency_key: str | None = None) -> Body:
-        return self._arm.put(body, actor=actor, etag=etag, idempotency_key=idempotency_key)
-
     def effective_rules(self, interface: Interface) -> EffectiveRules:
         subnet = self.subnet(interface.subnet_id)
         subnet_group_id = group_id_of(subnet)

@@ -8,7 +8,7 @@ machine's namespace, takes Udp and Dns and sources outside as well, and tells fl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from guardship.cloud.arm import ArmClient, ArmError, check_response
 from guardship.cloud.provider import Machine
@@ -41,8 +41,7 @@ class Flow:
     is_simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     address: str
     port: int
 

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=120), nullable=False),
         sa.Column("machine_id", sa.String(length=300), nullable=False),
         sa.Column("machine_name", sa.String(length=120), nullable=False),
+        sa.Column("is_simulated", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("opened_at", schema.Moment(), nullable=False),
         sa.Column("opened_by", schema.Json(), nullable=False),
@@ -166,7 +167,7 @@ def upgrade() -> None:
     op.create_table(
         "containment_write",
         sa.Column("write_id", sa.String(length=40), nullable=False),
-        sa.Column("isolation_id", sa.String(length=40), nullable=True),
+        sa.Column("account", sa.String(length=120), nullable=False),
         sa.Column("sort", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -187,9 +188,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("containment_write", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_containment_write_idempotency_key"), ["idempotency_key"], unique=False)
-        batch_op.create_index(batch_op.f("ix_containment_write_isolation_id"), ["isolation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_containment_write_resource_id"), ["resource_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_containment_write_state"), ["state"], unique=False)
+
+    op.create_table(
+        "containment_write_isolation",
+        sa.Column("write_id", sa.String(length=40), nullable=False),
+        sa.Column("isolation_id", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("write_id", "isolation_id", name=op.f("pk_containment_write_isolation")),
+    )
+    with op.batch_alter_table("containment_write_isolation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_containment_write_isolation_isolation_id"), ["isolation_id"], unique=False)
 
     op.create_table(
         "detection_alert",
@@ -360,7 +369,6 @@ def upgrade() -> None:
         "identity_session",
         sa.Column("session_id", sa.String(length=40), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("guard_hash", sa.String(length=64), nullable=False),
         sa.Column("user_id", sa.String(length=40), nullable=False),
         sa.Column("address", sa.String(length=60), nullable=False),
         sa.Column("created_at", schema.Moment(), nullable=False),
@@ -492,7 +500,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("definition", schema.Json(), nullable=True),
+        sa.Column("definition", sa.Text(), nullable=True),
         sa.Column("parameters", schema.Json(), nullable=False),
         sa.Column("problems", schema.Json(), nullable=False),
         sa.Column("ignored", schema.Json(), nullable=False),
@@ -689,7 +697,7 @@ def upgrade() -> None:
         sa.Column("playbook_id", sa.String(length=40), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
-        sa.Column("definition", schema.Json(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
         sa.Column("parameters", schema.Json(), nullable=False),
         sa.Column("published_at", schema.Moment(), nullable=False),
         sa.Column("published_by", sa.String(length=120), nullable=False),
@@ -802,10 +810,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_detection_alert_entity_digest")
 
     op.drop_table("detection_alert")
+    with op.batch_alter_table("containment_write_isolation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_containment_write_isolation_isolation_id"))
+
+    op.drop_table("containment_write_isolation")
     with op.batch_alter_table("containment_write", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_containment_write_state"))
         batch_op.drop_index(batch_op.f("ix_containment_write_resource_id"))
-        batch_op.drop_index(batch_op.f("ix_containment_write_isolation_id"))
         batch_op.drop_index(batch_op.f("ix_containment_write_idempotency_key"))
 
     op.drop_table("containment_write")
