@@ -3,7 +3,7 @@
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,7 +81,8 @@ def release_offline(settings: Settings, file: Path, reason: str) -> str:
             with database.reading() as session:
                 endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))
             _write_down(database, content, reason, "containment.offline_release")
-            _send(ArmClient(endpoint, Unobserved(), SystemClock()), undo, reason)
+            with closing(ArmClient(endpoint, Unobserved(), SystemClock())) as arm:
+                _send(arm, undo, reason)
             _write_down(database, content, reason, "containment.offline_released")
         finally:
             database.close()

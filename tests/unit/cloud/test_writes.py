@@ -67,6 +67,8 @@ def test_a_patch_of_tags_changes_no_packet_and_a_patch_of_properties_might() -> 
         ("POST", "/$batch"),
         ("POST", "https://management.azure.com/batch?api-version=2020-06-01"),
         ("PUT", "/subscriptions/s/resourcegroups/g/providers/Microsoft.Resources/deployments/d"),
+        ("PUT", "/subscriptions/s/resourcegroups/g/providers/Microsoft.Resources/deploymentStacks/d"),
+        ("DELETE", "/subscriptions/s/resourceGroups/g"),
     ],
 )
 def test_requests_that_hide_writes_are_refused(method: str, path: str) -> None:

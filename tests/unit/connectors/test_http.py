@@ -192,3 +192,14 @@ def test_a_door_without_an_account_says_so() -> None:
     with pytest.raises(CallFailed) as caught:
         served(ask("https://management.azure.com/x", "GET"), doors={"management.azure.com": ArmDoor(lambda: None)})
     assert caught.value.code == "CloudAccountMissing"
+
+
+@pytest.mark.parametrize("host", ["westeurope.management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn."])
+def test_no_name_of_a_resource_manager_is_reached_around_the_gate(host: str) -> None:
+    with pytest.raises(CallFailed, match="without a connected account"):
+        served(ask(f"https://{host}/subscriptions/s", "GET"), doors={"management.azure.com": KeptDoor()})
+
+
+def test_a_dot_at_the_end_of_a_name_does_not_lead_around_its_door() -> None:
+    answer = served(ask("https://management.azure.com./subscriptions/s", "GET"), doors={"management.azure.com": KeptDoor()})
+    assert answer.body == {"through": "door"}

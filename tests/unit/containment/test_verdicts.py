@@ -1,5 +1,7 @@
 """Caps, and what probes prove."""
 
+from dataclasses import replace
+
 import pytest
 
 from guardship.containment.guardrails import Policy, cap_of, is_protected
@@ -50,3 +52,10 @@ def test_a_question_that_could_not_be_asked_leaves_its_finding_open(question: Qu
     )
     missing = findings_of([CONTROL, *(each for each in SHUT if each.question is not question)])
     assert missing == found
+
+
+def test_what_no_packet_proved_is_not_verified() -> None:
+    simulated = [replace(probe, is_simulated=True) for probe in [CONTROL, *SHUT]]
+    unknown = Finding.NOT_VERIFIED
+    assert findings_of(simulated) == Findings(unknown, unknown, unknown)
+    assert not findings_of([CONTROL, *SHUT[:-1], replace(SHUT[-1], is_simulated=True)]).is_contained

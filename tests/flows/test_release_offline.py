@@ -1,0 +1,49 @@
+"""Release with the server dead, by the file that lies beside the isolation; and the server's word about it at its next start."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.flows.company import Company
+
+from guardship.cli.release import BadFile, ServerRuns, release_offline
+from guardship.settings import Settings
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    with Company(tmp_path) as company:
+        yield company
+
+
+def group_of(company: Company, machine: str) -> str:
+    arm = company.lab.client()
+    found = arm.get(company.lab.machine(machine))
+    interface = arm.get(found["properties"]["networkProfile"]["networkInterfaces"][0]["id"])
+    arm.close()
+    return str((interface["properties"].get("networkSecurityGroup") or {}).get("id") or "").rpartition("/")[2]
+
+
+def test_a_dead_server_can_be_released_from_and_finds_out(company: Company, tmp_path: Path) -> None:
+    before = group_of(company, "web-1")
+    isolation = company.post("isolations", {"machine": "web-1", "reason": "to be released by hand"})
+    settings = Settings(home=company.server.home)
+    file = next((company.server.home / "isolations").glob("*web-1.json"))
+    with pytest.raises(ServerRuns):
+        release_offline(settings, Path(file.name), "why not")
+    assert group_of(company, "web-1") == "IsolatedNetwork-NSG"
+
+    company.server.kill()
+    assert "1 resource(s) put back" in release_offline(settings, Path(file.name), "the server is dead")
+    assert group_of(company, "web-1") == before
+
+    company.restart()
+    found = company.get(f"isolations/{isolation['isolation_id']}")
+    assert found["state"] == "released"
+    acts = [entry["act"] for entry in company.get("audit")]
+    assert {"containment.offline_release", "containment.offline_released", "containment.ended"} <= set(acts)
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"nothing\.json"):
+        release_offline(Settings(home=tmp_path), Path("nothing.json"), "")
