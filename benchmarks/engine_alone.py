@@ -1,12 +1,14 @@
 """How many durable runs a second one process makes: evaluation, journal and action rows, with nothing outside.
 
 Two playbooks of five actions: `plain` works on data alone (two commits a run), `effects` has five calls of an operation with an effect
-that answers at once (an intent and a result committed for each). Prints one JSON line a form.
+that answers at once (an intent and a result committed for each). The baseline commits as often without an engine, in turns with it.
+`python -m benchmarks.engine_alone` prints one JSON line a form, with `--profile` what the time went into.
 """
 
 import argparse
 import asyncio
 import cProfile
+import gc
 import json
 import pstats
 import resource
@@ -16,6 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bare_commits
+from benchmarks.bare_commits import BareRun
+from benchmarks.figures import Figure, at_least, median
 from guardship.clock import SystemClock
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import CallContext, ConnectorRequest, ConnectorResponse, ConnectorSet, Operation, Recovery, TriggerOffer
@@ -28,6 +33,11 @@ from guardship.playbooks.runner import Runner
 from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
+
+CALLERS = 32
+ROUNDS = 3
+RUNS_PER_SECOND = 2500
+GC_THRESHOLDS = (50_000, 20, 20)
 
 
 class Echo:
@@ -95,7 +105,9 @@ ALERT = {
 }
 
 
-async def _measure(form: str, runs: int, callers: int, home: Path) -> dict[str, Any]:
+async def measure(form: str, runs: int, callers: int, home: Path) -> dict[str, Any]:
+    gc.freeze()  # as a server does once it is built; the baseline runs in the same process
+    gc.set_threshold(*GC_THRESHOLDS)
     database = Database(home / f"{form}.db")
     database.create_tables()
     clock, vault, connectors = SystemClock(), Vault.open(home / "key"), ConnectorSet([Echo()])
@@ -138,6 +150,26 @@ async def _measure(form: str, runs: int, callers: int, home: Path) -> dict[str, 
     }
 
 
+def figures(folder: Path, *, is_quick: bool) -> list[Figure]:
+    """Each form and its baseline in turns; the medians of the rounds."""
+    made: list[Figure] = []
+    for form, runs in (("plain", 1000 if is_quick else 8000), ("effects", 300 if is_quick else 2000)):
+        ours: list[dict[str, Any]] = []
+        bare: list[float] = []
+        for number in range(ROUNDS):
+            home = folder / f"{form}-{number}"
+            home.mkdir()
+            ours.append(asyncio.run(measure(form, runs, CALLERS, home)))
+            bare.append(asyncio.run(bare_commits.measure(BareRun(ALERT, form == "effects"), runs, CALLERS, home)))
+        rate, cpu = median([one["runs_per_second"] for one in ours]), median([one["cpu_ms_per_run"] for one in ours])
+        failed = sum(one["failed"] for one in ours)
+        note = f"p99 {median([one['p99_ms'] for one in ours]):.0f} ms, {cpu:.2f} ms of CPU and {ours[0]['bytes_per_run']} bytes a run"
+        note += f", {failed} failed" if failed else ""
+        name = f"engine alone, 5 {'actions' if form == 'plain' else 'calls'} a run, {CALLERS} callers"
+        made.append(at_least(name, rate, "runs/s", RUNS_PER_SECOND, baseline=median(bare), of="bare commits", note=note))
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000)
@@ -151,7 +183,7 @@ def main() -> None:
             profile = cProfile.Profile()
             if given.profile:
                 profile.enable()
-            print(json.dumps(asyncio.run(_measure(form, runs, given.callers, Path(home)))), flush=True)
+            print(json.dumps(asyncio.run(measure(form, runs, given.callers, Path(home)))), flush=True)
             if given.profile:
                 profile.disable()
                 pstats.Stats(profile).sort_stats("tottime").print_stats(35)

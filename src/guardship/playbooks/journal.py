@@ -20,8 +20,8 @@ from guardship.ids import new_id
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
-from guardship.playbooks.journal_tables import MESSAGE, statement
 from guardship.playbooks.journal_rows import Rows
+from guardship.playbooks.journal_tables import MESSAGE, statement
 from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection

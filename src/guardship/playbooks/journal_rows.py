@@ -19,7 +19,7 @@ from guardship.playbooks.journal_tables import ACTION, JOURNAL, RUN, TIMER, stat
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class NotTogether(Exception):  # noqa: N818  # the batch is done again, nothing has failed
+class NotTogether(Exception):  # the batch is done again, nothing has failed
     """Somebody's row was not taken: the fence of an append refused it, or the run was known."""
 
 

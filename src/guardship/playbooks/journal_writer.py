@@ -57,6 +57,9 @@ class Ticket:
     loop: AbstractEventLoop | None  # where `done` is called; None: in the writer's thread
 
 
+Settled: TypeAlias = tuple[Ticket, Any, Exception | None]
+
+
 class JournalWriter:
     def __init__(
         self,
@@ -72,6 +75,7 @@ class JournalWriter:
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._connection: sqlite3.Connection | None = None
+        self._next: Ticket | None = None  # taken from the queue, and begins the next batch
         self._is_stopping = False
         self._has_written = False
 
@@ -106,44 +110,48 @@ class JournalWriter:
 
     def _next_batch(self) -> list[Ticket] | None:
         """All that is queued; while idle the write-ahead log is folded back. None ends the thread."""
-        while True:
+        first, self._next = self._next, None
+        while first is None:
             try:
                 first = self._queue.get(timeout=IDLE_SECONDS)
-                break
             except queue.Empty:
                 self._checkpoint()
-        if first is None:
-            return None
+                continue
+            if first is None:
+                return None
         batch = [first]
-        while len(batch) < MOST_JOBS_A_BATCH:
+        self._take_more(batch, with_blobs=True)
+        return batch
+
+    def _take_more(self, batch: list[Ticket], *, with_blobs: bool) -> None:
+        while len(batch) < MOST_JOBS_A_BATCH and self._next is None:
             try:
                 ticket = self._queue.get_nowait()
             except queue.Empty:
-                break
+                return
             if ticket is None:
                 self._queue.put(None)
-                break
-            batch.append(ticket)
-        return batch
+                return
+            if ticket.job.blobs and not with_blobs:
+                self._next = ticket
+            else:
+                batch.append(ticket)
 
-    def _write(self, batch: list[Ticket]) -> None:
+    def _write(self, batch: list[Ticket], *, is_alone: bool = False) -> None:
         if self._connection is None:
             self._connection = self._database.raw_connection()
         blobs = [blob for ticket in batch for blob in ticket.job.blobs]
         if blobs:
             self._keep_blobs(blobs)
         try:
-            settled = self._commit(self._connection, batch, is_together=len(batch) > 1)
-        except NotTogether:
-            self._roll_back(self._connection)
-            settled = self._commit(self._connection, batch, is_together=False)
+            settled = self._commit_together(self._connection, batch, is_alone=is_alone)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError) as error:
             self._roll_back(self._connection)
             if len(batch) == 1:
                 settled = [(batch[0], None, Refused(f"the database did not take the row: {error}"))]
             else:
                 for ticket in batch:  # one by one: only the guilty one fails
-                    self._write([ticket])
+                    self._write([ticket], is_alone=True)
                 return
         self._has_written = True
         _settle(settled)
@@ -152,13 +160,20 @@ class JournalWriter:
         connection.rollback()
         self._rolled_back()
 
-    def _commit(
-        self, connection: sqlite3.Connection, batch: list[Ticket], *, is_together: bool
-    ) -> list[tuple[Ticket, Any, Exception | None]]:
+    def _commit_together(self, connection: sqlite3.Connection, batch: list[Ticket], *, is_alone: bool) -> list[Settled]:
+        try:
+            return self._commit(connection, batch, joins=not is_alone, is_together=not is_alone)
+        except NotTogether:
+            self._roll_back(connection)
+            return self._commit(connection, batch, joins=False, is_together=False)
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Ticket], *, joins: bool, is_together: bool) -> list[Settled]:
         cursor = connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        rows = Rows(is_together)
-        settled: list[tuple[Ticket, Any, Exception | None]] = []
+        if joins:  # what came while the lock was waited for; blobs are kept before, by another connection
+            self._take_more(batch, with_blobs=False)
+        rows = Rows(is_together=is_together and len(batch) > 1)
+        settled: list[Settled] = []
         for ticket in batch:
             try:
                 settled.append((ticket, ticket.job.write(cursor, rows), None))
@@ -193,9 +208,9 @@ class JournalWriter:
             self._connection = None
 
 
-def _settle(settled: list[tuple[Ticket, Any, Exception | None]]) -> None:
+def _settle(settled: list[Settled]) -> None:
     """One call into each event loop a batch, not one a job."""
-    by_loop: dict[AbstractEventLoop, list[tuple[Ticket, Any, Exception | None]]] = {}
+    by_loop: dict[AbstractEventLoop, list[Settled]] = {}
     for entry in settled:
         loop = entry[0].loop
         if loop is None:
@@ -209,6 +224,6 @@ def _settle(settled: list[tuple[Ticket, Any, Exception | None]]) -> None:
             log.info("journal.loop_closed", jobs=len(entries))
 
 
-def _tell(entries: list[tuple[Ticket, Any, Exception | None]]) -> None:
+def _tell(entries: list[Settled]) -> None:
     for ticket, result, error in entries:
         ticket.done(result, error)
