@@ -14,7 +14,7 @@ from guardship.containment.exposure import denies_metadata, is_closed, open_way
 from guardship.containment.guardrails import is_protected
 from guardship.containment.isolations import Isolation
 from guardship.containment.ledger import Ledger
-from guardship.containment.surroundings import Surroundings, id_in
+from guardship.containment.surroundings import Surroundings, decides_over, id_in
 from guardship.containment.way_back import Undo
 from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.storage.database import Database
@@ -95,11 +95,16 @@ class Isolator:
 
     def plan(self, machine_name: str) -> Plan:
         """Every interface of the machine with its group before and after; nothing is written."""
+        return self._plan(machine_name)[0]
+
+    def _plan(self, machine_name: str) -> tuple[Plan, Surroundings]:
         machine = self._provider.machine(machine_name)
         interfaces = self._provider.interfaces_of(machine)
         if not interfaces:
             raise NothingToIsolate(machine.name)
         around = Surroundings(self._arm)
+        around.know(interface.body for interface in interfaces)
+        around.look_up([self._closed_group_id, *(each for interface in interfaces for each in decides_over(interface.body))])
         rules = around.group_rules(self._closed_group_id)
         if rules is None:
             raise GroupNotClosed(
@@ -111,7 +116,7 @@ class Isolator:
             way = open_way(after)
             steps.append(Step(interface, interface.group_id or "", self._closed_group_id, is_closed(after), _told(way)))
             shuts_metadata = shuts_metadata and denies_metadata(after)
-        return Plan(machine, self._closed_group_id, tuple(steps), is_protected(machine.tags), shuts_metadata)
+        return Plan(machine, self._closed_group_id, tuple(steps), is_protected(machine.tags), shuts_metadata), around
 
     def isolate(self, machine_name: str, *, actor: Actor, idempotency_key: str) -> str:
         """Isolate and return the isolation's id; the same machine twice is the same isolation.
@@ -119,15 +124,16 @@ class Isolator:
         Raises GroupNotClosed before anything is written when the group would leave a way open, WriteHeld when a person has to say yes.
         """
         for tries_left in reversed(range(_TRIES_ON_CONFLICT)):
-            plan = self.plan(machine_name)
+            plan, around = self._plan(machine_name)
             if way := next((step.way_left_open for step in plan.steps if not step.is_closed_after), None):
                 raise GroupNotClosed(
                     f"{self._closed_group_id.rpartition('/')[2]} would leave {plan.machine.name} a way: {way}",
                     hint="make the group deny it",
                 )
             try:
-                for step in plan.steps:
-                    self._provider.assign_group(step.interface, plan.closed_group_id, actor=actor, idempotency_key=idempotency_key)
+                with self._ledger.seen(around):
+                    for step in plan.steps:
+                        self._provider.assign_group(step.interface, plan.closed_group_id, actor=actor, idempotency_key=idempotency_key)
             except ArmError as error:
                 if error.status == 412 and tries_left:  # somebody was faster: read and plan again
                     continue

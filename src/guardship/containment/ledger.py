@@ -4,6 +4,9 @@ As observer of `cloud/arm` the ledger sorts each write by the effective rules be
 person, answered from the isolation that is already open, or written down with its way back before the request leaves.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -59,18 +62,28 @@ class Ledger:
         self._is_simulated = is_simulated
         self.closed_group_id = closed_group_id
         self.outcomes = Outcomes(database, clock, self._files)
+        self._seen = threading.local()
+
+    @contextmanager
+    def seen(self, around: Surroundings) -> Iterator[None]:
+        """What this thread has just read need not be read again for the writes within; their etags hold them to it."""
+        self._seen.around = around
+        try:
+            yield
+        finally:
+            self._seen.around = None
 
     def before(self, write: NetworkWrite, arm: Reader) -> ArmResponse | None:
-        around = Surroundings(arm)
+        around = getattr(self._seen, "around", None) or Surroundings(arm)
         effects = effects_of(write, around)
         if (known := self._known_answer(write, around)) is not None:
             log.info("ledger.answered", write_id=write.write_id, resource=str(write.resource_id))
             return known
         isolating = [effect for effect in effects if self._sort(effect) is Sort.ISOLATES and effect.before.machine_id]
+        machine_count = len(around.machines(write.resource_id)) if isolating else 0
         machines = {effect.before.machine_id: around.get(effect.before.machine_id) or {} for effect in isolating}
         for effect in isolating:
             guardrails.refuse_ourselves(_name(machines[effect.before.machine_id]), addresses_of(effect.body), self._policy)
-        machine_count = len(around.machines(write.resource_id)) if isolating else 0
         before = around.get(str(write.resource_id))
         with self._database.transaction() as session:
             held = self._hold(session, write, machines, machine_count)

@@ -3,7 +3,8 @@
 Reads through the gate's own reader, which nobody observes; every resource is read at most once for a write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ class Surroundings:
     def __init__(self, arm: Reader) -> None:
         self._arm = arm
         self._read: dict[str, Body | None] = {}
+        self._listed: dict[str, list[Body]] = {}
 
     def get(self, resource_id: str) -> Body | None:
         """The resource, or None when there is no such thing."""
@@ -43,16 +45,33 @@ class Surroundings:
         return self._read[key]
 
     def interfaces(self, near: ResourceId) -> list[Body]:
-        return self._arm.list(f"/subscriptions/{near.subscription}/providers/Microsoft.Network/networkInterfaces")
+        return self._list(f"/subscriptions/{near.subscription}/providers/Microsoft.Network/networkInterfaces")
+
+    def machines(self, near: ResourceId) -> list[Body]:
+        return self._list(f"/subscriptions/{near.subscription}/providers/Microsoft.Compute/virtualMachines")
+
+    def know(self, bodies: Iterable[Body]) -> None:
+        """Resources that were read already."""
+        self._read.update((str(body["id"]).lower(), body) for body in bodies)
+
+    def look_up(self, resource_ids: Iterable[str]) -> None:
+        """Read all of these side by side, those that there are."""
+        missing = {each.lower(): each for each in resource_ids if each and each.lower() not in self._read}
+        if missing:
+            with ThreadPoolExecutor(max_workers=len(missing), thread_name_prefix="look") as pool:
+                list(pool.map(self.get, missing.values()))
+
+    def _list(self, path: str) -> list[Body]:
+        if path not in self._listed:
+            self._listed[path] = self._arm.list(path)
+            self.know(self._listed[path])
+        return self._listed[path]
 
     def interfaces_of(self, machine_id: str) -> list[Body]:
         """Those of the machine that there are; none when the machine is gone."""
         properties = (self.get(machine_id) or {}).get("properties") or {}
         wanted = (properties.get("networkProfile") or {}).get("networkInterfaces") or ()
         return [body for each in wanted if (body := self.get(id_in(each)))]
-
-    def machines(self, near: ResourceId) -> list[Body]:
-        return self._arm.list(f"/subscriptions/{near.subscription}/providers/Microsoft.Compute/virtualMachines")
 
     def view(self, interface: Body) -> InterfaceView:
         properties = interface.get("properties") or {}
@@ -104,6 +123,12 @@ def effects_of(write: NetworkWrite, around: Surroundings) -> list[Effect]:
 
 def id_in(reference: Mapping[str, Any] | None) -> str:
     return str((reference or {}).get("id") or "")
+
+
+def decides_over(interface: Body) -> list[str]:
+    """Ids of the resources that say what an interface may do: its group, its subnet, its network."""
+    subnet_id = subnet_of(interface)
+    return [id_in((interface.get("properties") or {}).get("networkSecurityGroup")), subnet_id, subnet_id.rpartition("/subnets/")[0]]
 
 
 def addresses_of(interface: Body) -> tuple[str, ...]:

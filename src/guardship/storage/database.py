@@ -113,7 +113,8 @@ def _prepare_connection(connection: DBAPIConnection, _: Any) -> None:
 
 def _set_pragmas(connection: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # holds only if set before the first table
+    cursor.execute("PRAGMA page_size=8192")  # rows of the journal fit; this and the next hold only if set before the first table
+    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",  # NORMAL may lose the last commits when the power goes
