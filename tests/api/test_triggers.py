@@ -47,3 +47,33 @@ def test_a_wrong_signature_is_refused_in_the_services_own_shape(api: httpx.Clien
 def test_publishing_starts_nothing_from_alerts(api: httpx.Client) -> None:
     playbook = published(api, {"Keep": {"type": "Compose", "inputs": 1, "runAfter": {}}})
     assert not [rule for rule in api.get("automation-rules").json() if rule["playbook_id"] == playbook["playbook_id"]]
+
+
+def test_an_answer_of_a_playbook_can_do_nothing_on_the_consoles_origin(api: httpx.Client) -> None:
+    headers = {
+        "Content-Type": "text/html",
+        "Content-Security-Policy": "script-src 'unsafe-inline'",
+        "Set-Cookie": "guardship=mine",
+        "X-Content-Type-Options": "off",
+        "Clear-Site-Data": '"*"',
+        "X-Own": "@triggerBody()",
+    }
+    response = {"type": "Response", "kind": "Http", "inputs": {"statusCode": 200, "headers": headers, "body": "<script>"}, "runAfter": {}}
+    url = url_of(published(api, {"Answer": response}))
+    answer = httpx.post(url, json="a\r\nSet-Cookie: b=\u2019", trust_env=False)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "clear-site-data" not in answer.headers
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-own"] == "a Set-Cookie: b=?"
+
+
+def test_readers_are_given_no_signed_address(server: RunningServer, api: httpx.Client) -> None:
+    playbook_id = published(api, {"Keep": {"type": "Compose", "inputs": 1, "runAfter": {}}})["playbook_id"]
+    shown = {}
+    for role in ("reader", "responder"):
+        secret = api.post("tokens", json={"name": role, "role": role}).json()["secret"]
+        with server.client(secret) as client:
+            shown[role] = list(client.get(f"playbooks/{playbook_id}").json()["callback_urls"])
+    assert shown == {"reader": [], "responder": ["manual"]}

@@ -1,6 +1,6 @@
 """Who may come in: a signed-in person, an API token, or the command on this machine; and which role a door asks for.
 
-A person's request that changes something carries the page's guard as a header and comes from our own origin, so that no foreign
+A person's request that changes something carries the session's guard as a header and comes from our own origin, so that no foreign
 page can send it. Tokens carry no cookie and need neither.
 """
 
@@ -9,7 +9,6 @@ import hmac
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.orm import Session
 
 from guardship.api.doors import Doors
 from guardship.errors import Fault, GuardshipError
@@ -103,16 +102,15 @@ def _by_cookie(request: Request, doors: Doors) -> Caller | None:
     with doors.database.reading() as session:
         found = sessions.caller_of(session, token, at=doors.clock.now())
         if found is not None and request.method not in _SAFE:
-            _demand_own_page(request, session, found)
+            _demand_own_page(request, token)
     return found
 
 
-def _demand_own_page(request: Request, session: Session, found: Caller) -> None:
+def _demand_own_page(request: Request, token: str) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("Host"):
         raise Forged
-    guard = request.headers.get(GUARD_HEADER, "")
-    if found.session_id is None or not sessions.guard_holds(session, found.session_id, guard):
+    if not sessions.guard_holds(token, request.headers.get(GUARD_HEADER, "")):
         raise Forged
 
 

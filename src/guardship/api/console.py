@@ -25,13 +25,23 @@ _PACKED = (("br", ".br"), ("gzip", ".gz"))
 def console(path: str, request: Request, doors: DoorsHere) -> Response:
     if path.startswith("api/"):
         raise NotFound("door", f"/{path}")
-    file = (doors.static / path).resolve()
-    if path and file.is_file() and doors.static.resolve() in file.parents and not file.name.startswith("."):
-        return _file(file, request, is_hashed="assets" in file.relative_to(doors.static.resolve()).parts)
+    static = doors.static.resolve()
+    file = _found(static, path)
+    if file is not None:
+        return _file(file, request, is_hashed="assets" in file.relative_to(static).parts)
     index = doors.static / "index.html"
     if not index.exists():
         return HTMLResponse(_NOT_BUILT)
     return _file(index, request, is_hashed=False)
+
+
+def _found(static: Path, path: str) -> Path | None:
+    """The console's file of this path; None where it is one of the page's own routes."""
+    try:
+        file = (static / path).resolve()
+        return file if path and file.is_file() and static in file.parents and not file.name.startswith(".") else None
+    except (ValueError, OSError):  # a null byte, or longer than a file's name can be
+        return None
 
 
 def _file(file: Path, request: Request, *, is_hashed: bool) -> Response:

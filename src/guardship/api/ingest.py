@@ -76,8 +76,9 @@ class IssuedOut(BaseModel):
 async def ingest(table: str, request: Request, doors: DoorsHere) -> IngestedOut:
     """Take rows in; answers once they are committed."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    machine = await asyncio.to_thread(doors.ingest_tokens.check, token, table)  # first: nobody else's body is read
     content = await _content(request)
-    done = await asyncio.to_thread(_take, doors, table, token, content)
+    done = await asyncio.to_thread(_take, doors, table, machine, content)
     return IngestedOut(
         accepted=done.accepted,
         rejected=[RejectedOut(row=each.row, column=each.column, reason=each.reason) for each in done.rejected],
@@ -107,8 +108,7 @@ def revoke_token(token_id: str, doors: DoorsHere, caller: Admin) -> None:
         audit.record(session, who=who(caller), act="ingest_token.revoked", subject=token_id, at=doors.clock.now())
 
 
-def _take(doors: Doors, table: str, token: str, content: bytes) -> Ingested:
-    machine = doors.ingest_tokens.check(token, table)
+def _take(doors: Doors, table: str, machine: str | None, content: bytes) -> Ingested:
     try:
         rows: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:

@@ -1,7 +1,7 @@
 """The jobs' own door: HTTP over one unix socket, one token a job. Assets, streams, and ARM with the token of a connection asset.
 
 The token names the job; what it asks of ARM leaves through the gate with the job as actor, to the hosts of its connection only, and
-is audited. Nothing here tells a job a secret of a connection. A write that is held for a person fails the job with the approval's
+is audited, done or not. Nothing here tells a job a secret of a connection. A write that is held for a person fails the job with the approval's
 name, so that no slot is blocked; once it is approved, containment carries the write out by itself.
 """
 
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -27,6 +27,7 @@ from guardship.identity import audit
 
 _KINDS = {f"{kind}s": kind for kind in AssetKind}
 _LONG_RUNNING = {200, 201, 202}
+_WITHOUT_BODY = {204, 304}
 
 IncidentOf = Callable[[str | None], str | None]
 """The incident of a run, for the actor of what its jobs do; given by `server.py`."""
@@ -103,27 +104,53 @@ def write_stream(body: StreamIn, doors: DoorsHere, job: AsJob) -> None:
 
 
 @router.api_route("/arm/{path:path}", methods=["GET", "PUT", "PATCH", "POST", "DELETE"])
-async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> JSONResponse:
-    cloud = await asyncio.to_thread(_cloud_of, doors, request.headers.get("X-Connection", ""))
+async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> Response:
     start = path if "://" in path else f"/{path}"
     target = start + (f"?{request.url.query}" if request.url.query else "")
-    _demand_host(cloud, target)
+    cloud = await asyncio.to_thread(_cloud_for, doors, request, target, job)
     body = await request.json() if await request.body() else None
     incident_of: IncidentOf = request.app.state.incident_of
     actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_of(job.run_id))
     response = await asyncio.to_thread(_send, doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
+    if response.status in _WITHOUT_BODY:
+        return Response(status_code=response.status)
     return JSONResponse(response.body, status_code=response.status)
 
 
+def _cloud_for(doors: Doors, request: Request, target: str, job: RunningJob) -> CloudAccess:
+    """The cloud of the connection that the job names, if it may reach the target; raises HostNotAllowed, AssetNotFound."""
+    try:
+        cloud = _cloud_of(doors, request.headers.get("X-Connection", ""))
+        _demand_host(cloud, target)
+    except GuardshipError as error:
+        _record(doors, job.runbook, "arm.refused", target, _why(error) | {"method": request.method, "run_id": job.run_id})
+        raise
+    return cloud
+
+
 def _send(doors: Doors, cloud: CloudAccess, method: str, target: str, body: Any, etag: str | None, actor: Actor) -> ArmResponse:
-    response = cloud.arm.call(method, target, actor=actor, body=body, etag=etag)
+    facts = {"method": method, "run_id": actor.run_id}
+    try:
+        response = cloud.arm.call(method, target, actor=actor, body=body, etag=etag)
+    except GuardshipError as error:
+        if method != "GET":
+            _record(doors, actor.name, "arm.held" if hasattr(error, "approval_id") else "arm.refused", target, facts | _why(error))
+        raise
     if method != "GET":
-        with doors.database.transaction() as session:
-            detail = {"method": method, "status": response.status, "run_id": actor.run_id}
-            audit.record(session, who=f"job {actor.name}", act="arm.call", subject=target[:300], at=doors.clock.now(), detail=detail)
+        _record(doors, actor.name, "arm.call", target, facts | {"status": response.status})
     if method in ("PUT", "PATCH", "DELETE") and response.status in _LONG_RUNNING:
         return ArmResponse(status=200, headers=response.headers, body=cloud.arm.wait(response))
     return response
+
+
+def _record(doors: Doors, runbook: str, act: str, target: str, detail: dict[str, Any]) -> None:
+    with doors.database.transaction() as session:
+        audit.record(session, who=f"job {runbook}", act=act, subject=target[:300], at=doors.clock.now(), detail=detail)
+
+
+def _why(error: GuardshipError) -> dict[str, Any]:
+    approval_id = getattr(error, "approval_id", None)
+    return {"code": error.code, "why": error.message} | ({"approval_id": approval_id} if approval_id else {})
 
 
 def _cloud_of(doors: Doors, connection: str) -> CloudAccess:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from guardship.api.access import Admin, DoorsHere, Reader, Responder, who
 from guardship.api.doors import Doors
 from guardship.identity import audit
+from guardship.identity.roles import Role, includes
+from guardship.identity.sessions import Caller
 from guardship.playbooks.library import Playbook
 from guardship.playbooks.triggering import RequestCall
 
@@ -36,7 +38,7 @@ class PlaybookOut(BaseModel):
     changed_at: datetime
     changed_by: str
     starts_from_alerts: bool
-    callback_urls: dict[str, str]
+    callback_urls: dict[str, str] = Field(description="Signed addresses: whoever knows one starts runs, so readers are given none.")
 
 
 class VersionOut(BaseModel):
@@ -100,7 +102,7 @@ class ConnectionIn(BaseModel):
 
 @router.get("/playbooks")
 def list_playbooks(doors: DoorsHere, caller: Reader) -> list[PlaybookOut]:
-    return [PlaybookOut(**_facts(row, doors)) for row in doors.library.all()]
+    return [PlaybookOut(**_facts(row, doors, caller)) for row in doors.library.all()]
 
 
 @router.post("/playbooks", status_code=201)
@@ -127,7 +129,7 @@ def import_playbooks(body: ImportIn, doors: DoorsHere, caller: Admin) -> list[Dr
 def get_playbook(playbook_id: str, doors: DoorsHere, caller: Reader) -> PlaybookDetail:
     row = doors.library.get(playbook_id)
     versions = [VersionOut.model_validate(version, from_attributes=True) for version in doors.library.versions(playbook_id)]
-    return PlaybookDetail(**_facts(row, doors), source=row.source, definition=row.definition, versions=versions)
+    return PlaybookDetail(**_facts(row, doors, caller), source=row.source, definition=row.definition, versions=versions)
 
 
 @router.post("/playbooks/{playbook_id}/publish")
@@ -137,7 +139,7 @@ def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
     with doors.database.transaction() as session:
         detail = {"version_id": version_id}
         audit.record(session, who=who(caller), act="playbook.published", subject=playbook_id, at=doors.clock.now(), detail=detail)
-    return PlaybookOut(**_facts(doors.library.get(playbook_id), doors))
+    return PlaybookOut(**_facts(doors.library.get(playbook_id), doors, caller))
 
 
 @router.post("/playbooks/{playbook_id}/run", status_code=202)
@@ -178,10 +180,10 @@ def _record_run(doors: Doors, by: str, playbook_id: str) -> None:
         audit.record(session, who=by, act="playbook.run", subject=playbook_id, at=doors.clock.now())
 
 
-def _facts(row: Playbook, doors: Doors) -> dict[str, Any]:
+def _facts(row: Playbook, doors: Doors, caller: Caller) -> dict[str, Any]:
     names = ("playbook_id", "name", "state", "current_version_id", "created_at", "changed_at", "changed_by", "ignored")
     is_published = row.current_version_id is not None
-    triggers = doors.triggering.request_triggers(row.playbook_id) if is_published else []
+    triggers = doors.triggering.request_triggers(row.playbook_id) if is_published and includes(caller.role, Role.RESPONDER) else []
     return {name: getattr(row, name) for name in names} | {
         "problems": [ProblemOut(**problem) for problem in row.problems],
         "starts_from_alerts": is_published and doors.triggering.fits_alerts(row.playbook_id),

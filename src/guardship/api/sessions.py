@@ -7,9 +7,8 @@ from pydantic import BaseModel, Field
 
 from guardship.api.access import DoorsHere, Reader, address_of, cookie_name, who
 from guardship.api.doors import Doors
-from guardship.errors import GuardshipError
 from guardship.identity import audit, sessions
-from guardship.identity.sessions import NewSession
+from guardship.identity.sessions import NewSession, Try
 
 router = APIRouter(tags=["session"])
 
@@ -37,23 +36,9 @@ class Me(BaseModel):
 @router.post("/session")
 def sign_in(body: SignIn, request: Request, response: Response, doors: DoorsHere) -> Me:
     """Sign in with name and password."""
-    at, address = doors.clock.now(), address_of(request)
-    with doors.database.transaction() as session:
-        outcome = sessions.sign_in(
-            session,
-            body.name.strip().lower(),
-            body.password,
-            body.code.strip(),
-            address=address,
-            policy=doors.sign_in,
-            vault=doors.vault,
-            at=at,
-        )
-        act = "session.opened" if isinstance(outcome, NewSession) else "session.refused"
-        audit.record(session, who=f"user {body.name[:64]}", act=act, subject=address, at=at)
-    if isinstance(outcome, GuardshipError):
-        raise outcome
-    return _welcome(outcome, response, doors)
+    tried = Try(body.name.strip().lower(), address_of(request), doors.clock.now())
+    new = sessions.sign_in(doors.database, tried, body.password, body.code.strip(), policy=doors.sign_in, vault=doors.vault)
+    return _welcome(new, response, doors)
 
 
 @router.post("/session/link")
@@ -67,12 +52,10 @@ def use_link(body: SignInLink, request: Request, response: Response, doors: Door
 
 
 @router.get("/session")
-def me(doors: DoorsHere, caller: Reader) -> Me:
-    """Who is signed in, with a new guard for this page."""
-    guard = ""
-    if caller.session_id is not None:
-        with doors.database.transaction() as session:
-            guard = sessions.renew_guard(session, caller.session_id)
+def me(request: Request, doors: DoorsHere, caller: Reader) -> Me:
+    """Who is signed in, with the guard of this session's pages."""
+    token = request.cookies.get(cookie_name(doors), "")
+    guard = sessions.guard_of(token) if caller.session_id is not None else ""
     return Me(name=caller.name, display_name=caller.display_name, role=caller.role, guard=guard, now=doors.clock.now())
 
 
@@ -96,4 +79,5 @@ def _welcome(new: NewSession, response: Response, doors: Doors) -> Me:
         httponly=True,
         samesite="strict",
     )
-    return Me(name=new.user.name, display_name=new.user.display_name, role=new.user.role, guard=new.guard, now=doors.clock.now())
+    guard = sessions.guard_of(new.token)
+    return Me(name=new.user.name, display_name=new.user.display_name, role=new.user.role, guard=guard, now=doors.clock.now())

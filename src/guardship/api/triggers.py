@@ -1,6 +1,10 @@
-"""The addresses of Request triggers: signed, and answered after the run is committed: 202, or what the playbook's Response says."""
+"""The addresses of Request triggers: signed, and answered after the run is committed: 202, or what the playbook's Response says.
+
+They share their origin with the console, so an answer is walled in: it sets no cookie and, opened as a page, runs no script.
+"""
 
 import base64
+import re
 from typing import Any
 
 import orjson
@@ -15,6 +19,18 @@ from guardship.playbooks.triggering import RequestCall
 router = APIRouter(include_in_schema=False)
 
 MOST_BYTES = 100 * 1024 * 1024
+_WALLS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+_OURS = {name.lower() for name in _WALLS} | {
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "set-cookie",
+    "set-cookie2",
+    "clear-site-data",
+    "service-worker-allowed",
+    "strict-transport-security",
+}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -30,27 +46,38 @@ class BodyTooLarge(GuardshipError):
 async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsHere) -> Response:
     """Errors have the shape of the workflow service: `{"error": {"code", "message"}}`."""
     try:
-        return await _fire(playbook_id, trigger, request, doors)
+        answer = await _fire(playbook_id, trigger, request, doors)
     except GuardshipError as error:
         headers = {"Retry-After": "5"} if error.fault is Fault.UNAVAILABLE else None
         body = {"error": {"code": error.code, "message": str(error)}}
-        return Response(orjson.dumps(body), status_code=status_of(error), headers=headers, media_type="application/json")
+        answer = Response(orjson.dumps(body), status_code=status_of(error), headers=headers, media_type="application/json")
+    answer.headers.update(_WALLS)
+    return answer
 
 
 async def _fire(playbook_id: str, trigger: str, request: Request, doors: Doors) -> Response:
+    signature = request.query_params.get("sig", "")
+    doors.triggering.check_signature(playbook_id, trigger, signature)
     content = await _content(request)
     call = RequestCall(request.method, dict(request.headers), _queries(request), _body(content, request.headers.get("Content-Type", "")))
-    fired = await doors.triggering.fire_request(playbook_id, trigger, call, signature=request.query_params.get("sig", ""))
+    fired = await doors.triggering.fire_request(playbook_id, trigger, call, signature=signature)
     headers = {"x-ms-workflow-run-id": fired.accepted[0].run_id} if fired.accepted else {}
     if fired.response is None:
         return Response(status_code=202, headers=headers)
     body = fired.response.body
     content_out = b"" if body is None else body.encode() if isinstance(body, str) else orjson.dumps(body)
     media_type = None if body is None else "text/plain" if isinstance(body, str) else "application/json"
-    sent = {
-        name: value for name, value in (fired.response.headers or {}).items() if name.lower() not in ("content-length", "transfer-encoding")
-    }
+    sent = {name: _in_one_line(value) for name, value in (fired.response.headers or {}).items() if _may_be_sent(name)}
     return Response(content_out, status_code=fired.response.status_code, headers={**headers, **sent}, media_type=media_type)
+
+
+def _may_be_sent(name: str) -> bool:
+    return name.lower() not in _OURS and _HEADER_NAME.fullmatch(name) is not None
+
+
+def _in_one_line(value: object) -> str:
+    """A header's value as it can be sent; a line break in it would begin another header."""
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", str(value)).encode("latin-1", "replace").decode("latin-1")
 
 
 async def _content(request: Request) -> bytes:

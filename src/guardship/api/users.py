@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from guardship.api.access import Admin, DoorsHere, Reader, who
+from guardship.api.access import Admin, DoorsHere, Reader, address_of, who
 from guardship.identity import audit, sessions, tokens, users
 from guardship.identity.roles import Role
+from guardship.identity.sessions import Try
 from guardship.identity.tokens import ApiToken
 from guardship.identity.users import BadUser, User
 
@@ -48,8 +50,11 @@ class SecondFactor(BaseModel):
 
 
 class SecondFactorCode(BaseModel):
-    secret: str
-    code: str
+    """`old_code` is one of the second factor in force, where there is one."""
+
+    secret: str = Field(max_length=64)
+    code: str = Field(max_length=10)
+    old_code: str = Field("", max_length=10)
 
 
 class TokenOut(BaseModel):
@@ -111,13 +116,25 @@ def change_user(name: str, body: UserChange, doors: DoorsHere, caller: Admin) ->
 
 
 @router.post("/users/me/password", status_code=204)
-def change_password(body: PasswordChange, doors: DoorsHere, caller: Reader) -> None:
-    at = doors.clock.now()
+def change_password(body: PasswordChange, request: Request, doors: DoorsHere, caller: Reader) -> None:
+    """Other sessions of the user end. A wrong old password counts like one at the sign-in."""
+    tried = Try(caller.name, address_of(request), at := doors.clock.now())
+    with doors.database.reading() as session:
+        known = _own(session.get(User, caller.user_id or ""))
+        sessions.demand_tries_left(session, tried, doors.sign_in)
+    if known.password_hash is not None and not users.password_holds(known, body.old):
+        with doors.database.transaction() as session:
+            sessions.demand_tries_left(session, tried, doors.sign_in)
+            _write_refusal(session, tried, "user.password_refused")
+        raise BadUser("the old password is wrong")
+    password_hash = users.hash_password(body.new)
     with doors.database.transaction() as session:
-        row = _own(session.get(User, caller.user_id or ""))
-        if row.password_hash is not None and not users.password_holds(row, body.old):
-            raise BadUser("the old password is wrong")
-        users.set_password(row, body.new)
+        sessions.demand_tries_left(session, tried, doors.sign_in)
+        row = _own(session.get(User, known.user_id))
+        if row.password_hash != known.password_hash:
+            raise BadUser("the password was changed meanwhile", hint="sign in again")
+        row.password_hash = password_hash
+        sessions.revoke_all_of(session, row.user_id, at=at, but=caller.session_id)
         audit.record(session, who=who(caller), act="user.password_changed", subject=row.name, at=at)
 
 
@@ -130,12 +147,20 @@ def new_second_factor(doors: DoorsHere, caller: Reader) -> SecondFactor:
 
 
 @router.put("/users/me/second-factor", status_code=204)
-def confirm_second_factor(body: SecondFactorCode, doors: DoorsHere, caller: Reader) -> None:
-    at = doors.clock.now()
+def confirm_second_factor(body: SecondFactorCode, request: Request, doors: DoorsHere, caller: Reader) -> None:
+    """Put the secret in force; where one is in force, a code of it is needed too."""
+    tried = Try(caller.name, address_of(request), at := doors.clock.now())
     with doors.database.transaction() as session:
         row = _own(session.get(User, caller.user_id or ""))
-        users.confirm_totp(row, body.secret, body.code, doors.vault, at=at)
-        audit.record(session, who=who(caller), act="user.second_factor_set", subject=row.name, at=at)
+        sessions.demand_tries_left(session, tried, doors.sign_in)
+        may = users.totp_holds(row, body.old_code, doors.vault, at=at)
+        if not may:
+            _write_refusal(session, tried, "user.second_factor_refused")
+        else:
+            users.confirm_totp(row, body.secret, body.code, doors.vault, at=at)
+            audit.record(session, who=who(caller), act="user.second_factor_set", subject=row.name, at=at)
+    if not may:
+        raise BadUser("a code of the second factor in force is needed as well")
 
 
 @router.get("/tokens")
@@ -161,6 +186,12 @@ def revoke_token(token_id: str, doors: DoorsHere, caller: Admin) -> None:
     with doors.database.transaction() as session:
         tokens.revoke_token(session, token_id, at=at)
         audit.record(session, who=who(caller), act="token.revoked", subject=token_id, at=at)
+
+
+def _write_refusal(session: Session, tried: Try, act: str) -> None:
+    """In a transaction that commits; what is raised about it is raised after that."""
+    sessions.count_wrong(session, tried)
+    audit.record(session, who=f"user {tried.name}", act=act, subject=tried.address, at=tried.at)
 
 
 def _own(row: User | None) -> User:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, func, select, update
+from sqlalchemy import Index, Integer, String, Text, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.automation import runbooks
@@ -180,14 +180,21 @@ class JobStore:
     def write(self, job_id: str, attempt: int, lines: "tuple[tuple[StreamKind, str], ...]") -> None:
         now = self._clock.now()
         with self._database.transaction() as session:
-            session.add_all(
-                StreamRow(job_id=job_id, attempt=attempt, kind=kind, text=text[:LONGEST_STREAM_LINE], at=now) for kind, text in lines
+            session.execute(
+                insert(StreamRow),
+                [
+                    {"job_id": job_id, "attempt": attempt, "kind": kind, "text": text[:LONGEST_STREAM_LINE], "at": now}
+                    for kind, text in lines
+                ],
             )
 
     def take_back(self) -> "tuple[str, ...]":
         """After a start: jobs whose process died with the server go back in line or, after the last attempt, fail. Returns those in line."""
         with self._database.transaction() as session:
             for row in session.scalars(select(JobRow).where(JobRow.status.in_(UNDER_WAY))):
+                if row.status == JobStatus.STOPPING:
+                    row.status, row.ended_at = JobStatus.STOPPED, self._clock.now()
+                    continue
                 is_last = row.attempt >= MOST_ATTEMPTS
                 row.status = JobStatus.FAILED if is_last else JobStatus.QUEUED
                 if is_last:
@@ -207,9 +214,16 @@ class JobStore:
             version = session.get_one(runbooks.RunbookVersion, row.version_id)
             return _job(row), version, session.get_one(runbooks.Runbook, version.runbook_id)
 
-    def mark_running(self, job_id: str, *, walls: str) -> None:
+    def mark_running(self, job_id: str, *, walls: str) -> bool:
+        """False when somebody has asked meanwhile that it stop: then it must not run."""
         with self._database.transaction() as session:
-            session.execute(update(JobRow).where(JobRow.job_id == job_id).values(status=JobStatus.RUNNING, walls=walls))
+            changed = session.execute(
+                update(JobRow)
+                .where(JobRow.job_id == job_id, JobRow.status == JobStatus.STARTING)
+                .values(status=JobStatus.RUNNING, walls=walls)
+                .returning(JobRow.job_id)
+            )
+            return changed.scalar() is not None
 
     def ask_to_stop(self, name_or_id: str) -> Job:
         """A job in line stops at once; one under way is marked and its worker ends it."""

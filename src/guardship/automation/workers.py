@@ -9,20 +9,28 @@ import queue
 import secrets
 import shutil
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from guardship.automation import powershell
-from guardship.automation.jobs import Job, JobStatus, JobStore, StreamKind, StreamLine
+from guardship.automation.jobs import LONGEST_STREAM_LINE, Job, JobStatus, JobStore, StreamKind, StreamLine
 from guardship.automation.parameters import calls_main
 from guardship.automation.runbooks import Runbook, RunbookKind, RunbookVersion
-from guardship.errors import GuardshipError
+from guardship.errors import Fault, GuardshipError
 from guardship.sandbox import python_runbook
 from guardship.sandbox.walls import NoWalls, Place, WallKind, find_walls
+from guardship.storage.database import DatabaseUnavailable
 from guardship.telemetry import get_log
 
 log = get_log("jobs")
+
+AGAIN_SECONDS = 1.0  # after the database did not answer a slot
+MOST_STREAM_BYTES = 50 * 1024 * 1024  # that one job writes through the job API
+_LINE_BYTES = 64  # what a line takes beside its text
+
+_Given = TypeVar("_Given")
 
 _NO_PWSH = "PowerShell runbooks need pwsh, which is not installed on this machine; install it, or write the runbook in Python"
 
@@ -48,6 +56,17 @@ class RunningJob:
     actor: str
 
 
+class StreamsFull(GuardshipError):
+    code = "automation.streams_full"
+    fault = Fault.TOO_LARGE
+
+    def __init__(self, job: str) -> None:
+        super().__init__(
+            f"job {job} has written {MOST_STREAM_BYTES // (1024 * 1024)} MB to its streams, which is all it may",
+            hint="write results to a file or a variable and print a summary",
+        )
+
+
 class Jobs:
     """Create, watch and stop jobs; threads of this process run them."""
 
@@ -58,6 +77,8 @@ class Jobs:
         self._threads: list[threading.Thread] = []
         self._tokens: dict[str, RunningJob] = {}
         self._stops: dict[str, threading.Event] = {}
+        self._written: dict[str, int] = {}  # bytes that came through the job API, by job
+        self._stopping = threading.Event()
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Future[Job]]]] = {}
         self._lock = threading.Lock()
         self._walls: WallKind | None = None
@@ -72,6 +93,7 @@ class Jobs:
 
     def stop(self) -> None:
         """End the slots; a job under way is killed and starts again with the next start of the server."""
+        self._stopping.set()
         for _ in self._threads:
             self._line.put(None)
         with self._lock:
@@ -126,6 +148,13 @@ class Jobs:
         return self._tokens.get(_hash(token))
 
     def write_stream(self, job: RunningJob, kind: StreamKind, text: str) -> None:
+        """Raises StreamsFull."""
+        text = text[:LONGEST_STREAM_LINE]
+        with self._lock:
+            size = self._written.get(job.job_id, 0) + len(text.encode("utf-8", "replace")) + _LINE_BYTES
+            if size > MOST_STREAM_BYTES:
+                raise StreamsFull(job.name)
+            self._written[job.job_id] = size
         self._store.write(job.job_id, job.attempt, ((kind, text),))
 
     def walls(self) -> WallKind:
@@ -136,18 +165,37 @@ class Jobs:
 
     def _work(self, slot: int) -> None:
         while (job_id := self._line.get()) is not None:
-            taken = self._store.begin(job_id)
-            if taken is None:
-                continue
-            job, version, runbook = taken
             try:
-                ended = self._run(slot, job, version, runbook)
-            except Exception as error:
-                log.exception("job.broke", job_id=job_id)
-                ended = self._store.end(job_id, JobStatus.FAILED, exception=str(error), limits_held=())
+                ended = self._take(slot, job_id)
+            except Exception:  # a slot outlives whatever one job meets
+                log.exception("job.slot_stumbled", job_id=job_id, slot=slot)
+                continue
             if ended is not None:
                 log.info("job.ended", job_id=job_id, status=ended.status, attempt=ended.attempt)
                 self._tell(ended)
+
+    def _take(self, slot: int, job_id: str) -> Job | None:
+        try:
+            taken = self._insist(lambda: self._store.begin(job_id))
+            return None if taken is None else self._run(slot, *taken)
+        except DatabaseUnavailable:
+            return None  # the server stops; the job is in line or under way, and is taken back at the next start
+        except Exception as error:
+            log.exception("job.broke", job_id=job_id)
+            return self._end(job_id, JobStatus.FAILED, exception=str(error))
+
+    def _insist(self, act: Callable[[], _Given]) -> _Given:
+        """What `act` gives once the database answers; raises DatabaseUnavailable only when the server stops first."""
+        while True:
+            try:
+                return act()
+            except DatabaseUnavailable as error:
+                log.warning("job.waits_for_database", reason=str(error))
+                if self._stopping.wait(AGAIN_SECONDS):
+                    raise
+
+    def _end(self, job_id: str, status: JobStatus, *, exception: str | None = None, limits_held: tuple[str, ...] = ()) -> Job:
+        return self._insist(lambda: self._store.end(job_id, status, exception=exception, limits_held=limits_held))
 
     def _run(self, slot: int, job: Job, version: RunbookVersion, runbook: Runbook) -> Job | None:
         is_powershell = runbook.kind == RunbookKind.POWERSHELL
@@ -163,9 +211,10 @@ class Jobs:
             self._stops[job.job_id] = stop
             self._tokens[_hash(token)] = RunningJob(job.job_id, job.name, job.runbook, job.attempt, job.run_id, job.actor)
         place = Place(slot, self._settings.folder / f"{job.job_id}-{job.attempt}", self._settings.socket, runbook.has_network, pwsh)
-        self._store.mark_running(job.job_id, walls=walls)
         pen = _Pen(self._store, job)
         try:
+            if not self._insist(lambda: self._store.mark_running(job.job_id, walls=walls)):
+                return self._end(job.job_id, JobStatus.STOPPED)
             outcome = python_runbook.run(
                 version.script,
                 job.parameters,
@@ -174,29 +223,30 @@ class Jobs:
                 kind=walls,
                 limits=self._settings.limits,
                 token=token,
-                take_line=pen.take,
+                take_lines=pen.take,
                 stop=stop,
             )
         finally:
             with self._lock:
                 self._stops.pop(job.job_id, None)
                 self._tokens.pop(_hash(token), None)
+                self._written.pop(job.job_id, None)
             shutil.rmtree(place.folder, ignore_errors=True)
         return self._ended(job, outcome, pen)
 
     def _ended(self, job: Job, outcome: python_runbook.Outcome, pen: "_Pen") -> Job | None:
         if outcome.reason == "stopped":
-            if self._store.get(job.job_id).status is not JobStatus.STOPPING:
+            if self._insist(lambda: self._store.get(job.job_id)).status is not JobStatus.STOPPING:
                 return None  # the server stops, not the job: it stays under way and is taken back at the next start
-            return self._store.end(job.job_id, JobStatus.STOPPED, exception=None, limits_held=outcome.limits_held)
+            return self._end(job.job_id, JobStatus.STOPPED, limits_held=outcome.limits_held)
         if outcome.reason is None and outcome.exit_code == 0:
-            return self._store.end(job.job_id, JobStatus.COMPLETED, exception=None, limits_held=outcome.limits_held)
+            return self._end(job.job_id, JobStatus.COMPLETED, limits_held=outcome.limits_held)
         why = outcome.reason or pen.last_error or f"the process ended with {outcome.exit_code}"
-        return self._store.end(job.job_id, JobStatus.FAILED, exception=why, limits_held=outcome.limits_held)
+        return self._end(job.job_id, JobStatus.FAILED, exception=why, limits_held=outcome.limits_held)
 
     def _fail(self, job: Job, why: str) -> Job:
-        self._store.write(job.job_id, job.attempt, ((StreamKind.ERROR, why),))
-        return self._store.end(job.job_id, JobStatus.FAILED, exception=why, limits_held=())
+        self._insist(lambda: self._store.write(job.job_id, job.attempt, ((StreamKind.ERROR, why),)))
+        return self._end(job.job_id, JobStatus.FAILED, exception=why)
 
     def _tell(self, job: Job) -> None:
         with self._lock:
@@ -214,11 +264,10 @@ class _Pen:
         self._job = job
         self.last_error: str | None = None
 
-    def take(self, stream: python_runbook.Stream, text: str) -> None:
-        if stream is python_runbook.Stream.ERROR:
-            self.last_error = text
+    def take(self, lines: Sequence[tuple[python_runbook.Stream, str]]) -> None:
+        self.last_error = next((text for stream, text in reversed(lines) if stream is python_runbook.Stream.ERROR), self.last_error)
         try:
-            self._store.write(self._job.job_id, self._job.attempt, ((StreamKind(stream.value), text),))
+            self._store.write(self._job.job_id, self._job.attempt, tuple((StreamKind(stream.value), text) for stream, text in lines))
         except GuardshipError as error:
             log.warning("job.stream_lost", job_id=self._job.job_id, reason=str(error))
 

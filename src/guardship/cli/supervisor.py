@@ -42,6 +42,7 @@ class Supervisor:
         self._lab_ready: Message | None = None
         self._falls: list[float] = []
         self._is_stopping = False
+        self._is_starting_demo = False
         self.story: Story | None = None
         self.ready: Message = {}
 
@@ -54,16 +55,11 @@ class Supervisor:
 
     def play(self, told: Callable[[Any], None]) -> Story:
         """Start the lab if it is not up, and let the attack play. The story grows while `attend` runs."""
-        self.story = Story(self.ready["url"], told)
-        if self._lab is None or not self._lab.is_alive:
-            self._start_lab()
-        else:
-            self._lab.send({"do": "reset"})
-            self._await("lab", "reset")
-            self._connect_lab()
-        assert self._lab is not None
-        self._lab.send({"do": "attack"})
-        return self.story
+        self._is_starting_demo = True
+        try:
+            return self._play(told)
+        finally:
+            self._is_starting_demo = False
 
     def attend(self, *, until: Callable[[], bool], seconds: float | None = None, told: Callable[[Any], None]) -> bool:
         """Pass word on until `until` holds; False when `seconds` ran out first."""
@@ -83,6 +79,30 @@ class Supervisor:
         for child in (self._server, self._lab):
             if child is not None:
                 child.stop(grace_seconds=STOP_SECONDS)
+
+    def _play_when_asked(self, told: Callable[[Any], None]) -> None:
+        """For the button in the console: what does not start is told, and the server stays; the next press begins afresh."""
+        if self._is_starting_demo:
+            return  # pressed again while the lab starts
+        try:
+            self.play(told)
+        except DidNotStart as error:
+            self._tell(f"The demo did not start: {error}")
+            lab, self._lab, self._lab_ready = self._lab, None, None
+            if lab is not None:
+                lab.stop(grace_seconds=STOP_SECONDS)
+
+    def _play(self, told: Callable[[Any], None]) -> Story:
+        self.story = Story(self.ready["url"], told)
+        if self._lab is None or not self._lab.is_alive:
+            self._start_lab()
+        else:
+            self._lab.send({"do": "reset"})
+            self._await("lab", "reset")
+            self._connect_lab()
+        assert self._lab is not None
+        self._lab.send({"do": "attack"})
+        return self.story
 
     def _start_lab(self) -> None:
         assert self._server is not None
@@ -139,8 +159,8 @@ class Supervisor:
         if name == "server" and event == "ended" and not self._is_stopping and message.get("pid") == getattr(self._server, "pid", None):
             self._start_again(message)
         elif name == "server" and event == "start_demo":
-            self.play(told)
-        elif name == "lab" and event == "ended" and not self._is_stopping:
+            self._play_when_asked(told)
+        elif name == "lab" and event == "ended" and not self._is_stopping and message.get("pid") == getattr(self._lab, "pid", None):
             self._tell(f"The lab ended with {message.get('code')}; its log is {self._layout.home / 'lab.log'}")
             self._lab = None
         elif name == "lab" and self.story is not None:

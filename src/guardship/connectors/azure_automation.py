@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from guardship.errors import GuardshipError, NotFound
+from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.playbooks.connector import (
     CallContext,
     CallFailed,
@@ -79,7 +79,10 @@ class AzureAutomation:
                     return ConnectorResponse(200, {"Content-Type": "text/plain"}, output)
         except NotFound as error:
             return _refused(404, "NotFound", error)
+        except CallFailed:
+            raise
         except GuardshipError as error:
+            _raise_if_away(error)
             return _refused(400, error.code, error)
 
     async def probe(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse | None:
@@ -88,6 +91,9 @@ class AzureAutomation:
             job = await asyncio.to_thread(self._jobs.get, context.guid)
         except NotFound:
             return None
+        except GuardshipError as error:
+            _raise_if_away(error)
+            raise
         return _told(request, await self._awaited(request, job, context), context.guid)
 
     async def _create(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
@@ -114,6 +120,12 @@ class AzureAutomation:
             return job
         left = (context.deadline - datetime.now(UTC)).total_seconds()
         return await self._jobs.ended(context.guid, max(left, LEAST_WAIT_SECONDS))
+
+
+def _raise_if_away(error: GuardshipError) -> None:
+    """What is away comes back: the action's retry policy applies, and the same call again finds the same job."""
+    if error.fault is Fault.UNAVAILABLE:
+        raise CallFailed(error.code, str(error), may_retry=True) from error
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:

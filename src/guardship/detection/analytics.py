@@ -1,8 +1,11 @@
 """Runs the analytics rules on their schedules.
 
 A rule judges rows by when they were received, not by what time they state: a late row is seen, and none is missed while the server was
-away. Rows received up to the moment before the query are all committed, so that moment is where the next run goes on. The alerts and
-that moment are written in one transaction.
+away. Rows received up to the moment before the query are all committed, so that moment is where the next run goes on. It is written in
+one transaction with the last of the alerts: a run that is cut off before that is done again, and what it raised is then a repeat.
+
+No match may hide behind others. A run that matches very many rows asks again for more of them, and where even the most that it asks for
+do not hold them, it judges a part of the time and leaves the rest of it to the next run, which follows at once.
 """
 
 import threading
@@ -13,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from guardship.clock import EPOCH, Clock
+from guardship.clock import EPOCH, Clock, iso
 from guardship.detection.alerts import Alert, AlertContext, raise_alerts
 from guardship.detection.finding import Finding, findings_of
 from guardship.detection.rules import RULES_CHANGED, BadRule, Rule, RuleDefinition, rule_of
@@ -24,7 +27,11 @@ from guardship.telemetry import get_log
 from guardship.workspace.ingest import Ingest
 from guardship.workspace.search import Answer, ReceivedRange, Search
 
-MOST_ROWS = 1_000
+FIRST_ROWS = 1_000  # nearly every run finds fewer; each further question asks for more
+MOST_ROWS = 200_000
+MORE_ROWS = 6  # times as many
+MOST_QUESTIONS = 24
+FINDINGS_AT_ONCE = 100  # in one transaction, so that others get to write between
 TIMEOUT_SECONDS = 30.0
 IDLE_SECONDS = 0.5
 LONGEST_GAP = timedelta(days=14)
@@ -36,6 +43,15 @@ log = get_log("detection.analytics")
 class _Due:
     rule: RuleDefinition
     seen_through: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was asked: `answer` holds all that matched up to `until`, which the place in the rows moves to."""
+
+    answer: Answer
+    until: datetime
+    left_over: str | None  # what is not judged yet
 
 
 class Scheduler:
@@ -129,19 +145,31 @@ class Scheduler:
         through, now = self._ingest.received_through(), self._clock.now()
         after = self._after(due, now)
         try:
-            answer = self._search.run(
-                rule.query,
-                received=ReceivedRange(after, max(after, through)),
-                row_limit=MOST_ROWS,
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
+            judged = self._ask(due, after, max(after, through))
         except GuardshipError as error:
             self._failed(rule, str(error), after, now)
             return []
-        alerts = self._raise(rule, answer, max(after, through), now, started)
+        alerts = self._raise(rule, judged, now, started)
         if alerts:
             log.info("rule.matched", rule_id=rule.rule_id, count=len(alerts), seconds=round(self._clock.monotonic() - started, 3))
         return alerts
+
+    def _ask(self, due: _Due, after: datetime, until: datetime) -> _Judged:
+        """Everything that matched, else everything up to an earlier moment, else as much as can be had from the same place."""
+        place = max(after, due.seen_through or after)
+        limit, to = FIRST_ROWS, until
+        for _ in range(MOST_QUESTIONS):
+            answer = self._search.run(due.rule.query, received=ReceivedRange(after, to), row_limit=limit, timeout_seconds=TIMEOUT_SECONDS)
+            if answer.is_complete or (limit >= MOST_ROWS and due.rule.trigger_operator in ("lt", "eq")):  # more than that triggers neither
+                left_over = None if to == until else f"more than {MOST_ROWS} rows matched; those received after {iso(to)} follow"
+                return _Judged(answer, to, left_over)
+            if limit < MOST_ROWS:
+                limit = min(limit * MORE_ROWS, MOST_ROWS)
+            elif (to - place) < timedelta(milliseconds=1):
+                break
+            else:
+                to = place + (to - place) / 2
+        return _Judged(answer, place, f"more than {MOST_ROWS} rows matched at once; the others are asked for again, but narrow the query")
 
     @staticmethod
     def _after(due: _Due, now: datetime) -> datetime:
@@ -152,24 +180,37 @@ class Scheduler:
         oldest = max(due.seen_through, now - LONGEST_GAP)
         return oldest if due.rule.lookback_seconds <= due.rule.frequency_seconds else min(oldest, lookback)
 
-    def _raise(self, rule: RuleDefinition, answer: Answer, through: datetime, now: datetime, started: float) -> list[Alert]:
-        findings = findings_of(rule, answer.records(), now=now)
-        with self._database.transaction() as session:
-            row = session.get(Rule, rule.rule_id)
-            if row is None or not row.is_enabled:
-                return []
-            verdict = self._judge(session, rule, row, findings, now)
-            alerts = raise_alerts(session, verdict.fresh, self._context, at=now) if verdict.fresh else []
-            _count_repeats(session, verdict, now)
-            row.seen_through = through
-            row.next_due_at = now + timedelta(seconds=row.frequency_seconds)
-            row.last_run_at, row.last_run_seconds = now, self._clock.monotonic() - started
-            row.last_error = None if answer.is_complete else f"more than {MOST_ROWS} rows matched; the rest was left out"
-            if findings:
-                row.last_match_at = now
-            row.alert_count += len(alerts)
-            if alerts and rule.suppress_by == "rule" and rule.suppression_seconds:
-                row.silent_until = now + timedelta(seconds=rule.suppression_seconds)
+    def _raise(self, rule: RuleDefinition, judged: _Judged, now: datetime, started: float) -> list[Alert]:
+        records = judged.answer.records()
+        count = MOST_ROWS + 1 if judged.left_over else len(records)
+        findings = findings_of(rule, records, count=count, now=now)
+        if len(findings) > FINDINGS_AT_ONCE:  # of two equal ones the first is taken, wherever the second stands
+            findings = list({finding.fingerprint: finding for finding in reversed(findings)}.values())[::-1]
+        raised: list[Alert] = []
+        for start in range(0, max(len(findings), 1), FINDINGS_AT_ONCE):
+            part = findings[start : start + FINDINGS_AT_ONCE]
+            with self._database.transaction() as session:
+                row = session.get(Rule, rule.rule_id)
+                if row is None or not row.is_enabled:
+                    return raised
+                raised += self._raise_part(session, rule, row, part, now)
+                if start + FINDINGS_AT_ONCE >= len(findings):
+                    row.seen_through = judged.until
+                    # What is left follows before what was raised can count as new again.
+                    row.next_due_at = now + timedelta(seconds=0 if judged.left_over else row.frequency_seconds)
+                    row.last_run_at, row.last_run_seconds = now, self._clock.monotonic() - started
+                    row.last_error = judged.left_over
+        return raised
+
+    def _raise_part(self, session: Session, rule: RuleDefinition, row: Rule, findings: list[Finding], now: datetime) -> list[Alert]:
+        verdict = self._judge(session, rule, row, findings, now)
+        alerts = raise_alerts(session, verdict.fresh, self._context, at=now) if verdict.fresh else []
+        _count_repeats(session, verdict, now)
+        if findings:
+            row.last_match_at = now
+        row.alert_count += len(alerts)
+        if alerts and rule.suppress_by == "rule" and rule.suppression_seconds:
+            row.silent_until = now + timedelta(seconds=rule.suppression_seconds)
         return alerts
 
     @staticmethod

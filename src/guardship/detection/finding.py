@@ -49,9 +49,10 @@ class Finding:
         return digest(self.entities)
 
 
-def findings_of(rule: RuleDefinition, records: Sequence[Record], *, now: datetime) -> list[Finding]:
-    """One finding for each row, or one for all of them, as the rule says."""
-    if not is_triggered(rule, len(records)):
+def findings_of(rule: RuleDefinition, records: Sequence[Record], *, count: int, now: datetime) -> list[Finding]:
+    """One finding for each row, or one for all of them, as the rule says; `count` rows matched, of which these may be a part."""
+    is_part = count > len(records)
+    if not is_triggered(rule, count) or (is_part and not records):
         return []
     groups = [[record] for record in records] if rule.alert_per_row else [list(records)]
     return [_finding(rule, group, now) for group in groups]

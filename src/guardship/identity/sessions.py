@@ -1,7 +1,7 @@
 """Signing in: with name and password, or by a one-time link; wrong tries are counted, sessions end and can be ended.
 
-A session is a random token in a cookie, kept as its hash. Its second token guards against forged requests: a page sends it as a
-header, which no foreign page can.
+A session is a random token in a cookie, kept as its hash. Its guard, which all pages of the session share, is made from that token
+and keeps forged requests out: a page sends it as a header, which no foreign page can.
 """
 
 import hashlib
@@ -14,15 +14,18 @@ from sqlalchemy import String, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.errors import Fault, GuardshipError
+from guardship.identity import audit
 from guardship.identity.roles import Role
 from guardship.identity.users import User, password_holds, totp_holds
 from guardship.ids import new_id
+from guardship.storage.database import Database
 from guardship.storage.schema import Base, Moment
 from guardship.storage.vault import Vault
 
 PAUSE = timedelta(minutes=15)
 LINK_LIFE = timedelta(minutes=30)
 TRIES_PER_ADDRESS = 4  # times the tries of one name
+_GUARD_LABEL = b"guardship page guard 1"
 
 
 class SignedIn(Base):
@@ -30,7 +33,6 @@ class SignedIn(Base):
 
     session_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    guard_hash: Mapped[str] = mapped_column(String(64))
     user_id: Mapped[str] = mapped_column(String(40), index=True)
     address: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(Moment)
@@ -73,10 +75,9 @@ class TooManyTries(GuardshipError):
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """`token` goes into the cookie, `guard` to the page; neither can be had again."""
+    """`token` goes into the cookie and cannot be had again."""
 
     token: str
-    guard: str
     user: User
     expires_at: datetime
 
@@ -95,27 +96,49 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """Somebody says who they are, from an address."""
+
+    name: str
+    address: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     tries: int
     life: timedelta
 
 
-def sign_in(
-    session: Session, name: str, password: str, code: str, *, address: str, policy: Policy, vault: Vault, at: datetime
-) -> NewSession | SignInRefused | SecondFactorNeeded | TooManyTries:
-    """A new session, or why there is none; given, not raised, so that the wrong try is committed."""
-    tries = _recent(session, WrongTry.name == name, at)
-    if tries >= policy.tries or _recent(session, WrongTry.address == address, at) >= policy.tries * TRIES_PER_ADDRESS:
-        return TooManyTries("too many wrong tries", hint="wait 15 minutes, or run `guardship admin reset NAME` on the machine itself")
-    user = session.scalars(select(User).where(User.name == name, User.disabled_at.is_(None))).first()
-    if not password_holds(user, password) or user is None:
-        return _count_wrong(session, name, address, policy.tries - tries - 1, at)
-    if user.sealed_totp is not None and not code:
-        return SecondFactorNeeded("the code of the authenticator app is needed")
-    if not totp_holds(user, code, vault, at=at):
-        return _count_wrong(session, name, address, policy.tries - tries - 1, at)
-    session.execute(delete(WrongTry).where(WrongTry.name == name))
-    return _open(session, user, address, policy, at)
+def sign_in(database: Database, tried: Try, password: str, code: str, *, policy: Policy, vault: Vault) -> NewSession:
+    """A new session; raises SignInRefused, SecondFactorNeeded or TooManyTries once the try is written down.
+
+    The password is verified between two short transactions. The second counts again, so that tries at once gain nothing.
+    """
+    with database.reading() as session:
+        demand_tries_left(session, tried, policy)
+        user = _enabled(session, tried.name)
+    holds = password_holds(user, password)
+    with database.transaction() as session:
+        outcome = _outcome(session, tried, user if holds else None, code, policy, vault)
+        act = "session.opened" if isinstance(outcome, NewSession) else "session.refused"
+        audit.record(session, who=f"user {tried.name[:64]}", act=act, subject=tried.address, at=tried.at)
+    if isinstance(outcome, GuardshipError):
+        raise outcome
+    return outcome
+
+
+def demand_tries_left(session: Session, tried: Try, policy: Policy) -> int:
+    """How many wrong tries this name has left; raises TooManyTries."""
+    tries = _recent(session, WrongTry.name == tried.name, tried.at)
+    if tries >= policy.tries or _recent(session, WrongTry.address == tried.address, tried.at) >= policy.tries * TRIES_PER_ADDRESS:
+        raise TooManyTries("too many wrong tries", hint="wait 15 minutes, or run `guardship admin reset NAME` on the machine itself")
+    return policy.tries - tries
+
+
+def count_wrong(session: Session, tried: Try) -> None:
+    """Commit it, whatever is raised afterwards."""
+    session.add(WrongTry(try_id=new_id("wtry"), name=tried.name[:64], address=tried.address[:60], at=tried.at))
 
 
 def make_link(session: Session, user: User, *, at: datetime) -> str:
@@ -152,24 +175,23 @@ def caller_of(session: Session, token: str, *, at: datetime) -> Caller | None:
     return Caller(user.name, user.display_name, Role(user.role), user.user_id, session_id=signed_in.session_id)
 
 
-def guard_holds(session: Session, session_id: str, guard: str) -> bool:
-    row = session.get(SignedIn, session_id)
-    return row is not None and hmac.compare_digest(row.guard_hash, _hash(guard))
+def guard_of(token: str) -> str:
+    """The guard of all pages of the session with this token; who knows the guard cannot tell the token."""
+    return hmac.new(token.encode(), _GUARD_LABEL, hashlib.sha256).hexdigest()
 
 
-def renew_guard(session: Session, session_id: str) -> str:
-    """A new guard for a page that was loaded anew; the old one holds no longer."""
-    guard = secrets.token_urlsafe(24)
-    session.execute(update(SignedIn).where(SignedIn.session_id == session_id).values(guard_hash=_hash(guard)))
-    return guard
+def guard_holds(token: str, guard: str) -> bool:
+    return hmac.compare_digest(guard_of(token).encode(), guard.encode())
 
 
 def revoke(session: Session, session_id: str, *, at: datetime) -> None:
     session.execute(update(SignedIn).where(SignedIn.session_id == session_id, SignedIn.revoked_at.is_(None)).values(revoked_at=at))
 
 
-def revoke_all_of(session: Session, user_id: str, *, at: datetime) -> None:
-    session.execute(update(SignedIn).where(SignedIn.user_id == user_id, SignedIn.revoked_at.is_(None)).values(revoked_at=at))
+def revoke_all_of(session: Session, user_id: str, *, at: datetime, but: str | None = None) -> None:
+    """All sessions of a user, `but` the one with this id."""
+    of_user = update(SignedIn).where(SignedIn.user_id == user_id, SignedIn.revoked_at.is_(None))
+    session.execute((of_user if but is None else of_user.where(SignedIn.session_id != but)).values(revoked_at=at))
 
 
 def forget_tries(session: Session, name: str) -> None:
@@ -184,25 +206,47 @@ def sweep(session: Session, *, at: datetime) -> None:
 
 
 def _open(session: Session, user: User, address: str, policy: Policy, at: datetime) -> NewSession:
-    token, guard = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    token = secrets.token_urlsafe(32)
     expires_at = at + policy.life
     session.add(
         SignedIn(
             session_id=new_id("sess"),
             token_hash=_hash(token),
-            guard_hash=_hash(guard),
             user_id=user.user_id,
             address=address,
             created_at=at,
             expires_at=expires_at,
         )
     )
-    return NewSession(token, guard, user, expires_at)
+    return NewSession(token, user, expires_at)
 
 
-def _count_wrong(session: Session, name: str, address: str, left: int, at: datetime) -> SignInRefused:
-    session.add(WrongTry(try_id=new_id("wtry"), name=name[:64], address=address[:60], at=at))
-    return SignInRefused("Name or password is wrong.", hint=f"{max(left, 0)} tries left, then a 15 minute pause.")
+def _outcome(
+    session: Session, tried: Try, verified: User | None, code: str, policy: Policy, vault: Vault
+) -> NewSession | SignInRefused | SecondFactorNeeded | TooManyTries:
+    """Given, not raised, so that the wrong try is committed. `verified` is the user as read before, if the password was right."""
+    try:
+        left = demand_tries_left(session, tried, policy)
+    except TooManyTries as error:
+        return error
+    user = _enabled(session, tried.name)
+    if verified is None or user is None or user.password_hash != verified.password_hash:
+        return _refused(session, tried, left)
+    if user.sealed_totp is not None and not code:
+        return SecondFactorNeeded("the code of the authenticator app is needed")
+    if not totp_holds(user, code, vault, at=tried.at):
+        return _refused(session, tried, left)
+    forget_tries(session, tried.name)
+    return _open(session, user, tried.address, policy, tried.at)
+
+
+def _enabled(session: Session, name: str) -> User | None:
+    return session.scalars(select(User).where(User.name == name, User.disabled_at.is_(None))).first()
+
+
+def _refused(session: Session, tried: Try, left: int) -> SignInRefused:
+    count_wrong(session, tried)
+    return SignInRefused("Name or password is wrong.", hint=f"{left - 1} tries left, then a 15 minute pause.")
 
 
 def _recent(session: Session, condition: object, at: datetime) -> int:

@@ -1,6 +1,13 @@
-"""Local users: argon2id passwords, an optional second factor, one role each."""
+"""Local users: argon2id passwords, an optional second factor, one role each.
+
+A password takes time and memory on purpose, so it is hashed and verified outside of any transaction, few at once, and only so many
+may wait for their turn.
+"""
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 
@@ -17,6 +24,11 @@ from guardship.storage.schema import Base, Moment
 from guardship.storage.vault import Vault
 
 LEAST_PASSWORD_LENGTH = 12
+HASHES_AT_ONCE = 2
+MOST_WAITING = 16  # for their turn; those beyond are turned away, so that sign-ins cannot hold every thread of the doors
+
+_turns = threading.BoundedSemaphore(HASHES_AT_ONCE)
+_places = threading.BoundedSemaphore(MOST_WAITING + HASHES_AT_ONCE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -39,21 +51,29 @@ class BadUser(GuardshipError):
     fault = Fault.BAD_INPUT
 
 
+class TooBusy(GuardshipError):
+    code = "identity.too_busy"
+    fault = Fault.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("too many people sign in just now", hint="try again in a few seconds")
+
+
 @cache
 def _hasher() -> PasswordHasher:
     return PasswordHasher()
 
 
 def create_user(session: Session, name: str, *, role: Role, password: str | None, at: datetime, display_name: str = "") -> User:
-    """A user without a password can only come in by a one-time link."""
+    """A user without a password can only come in by a one-time link. Call it first in its transaction: it hashes before it asks."""
     if not _NAME.fullmatch(name):
         raise BadUser(f"{name!r} cannot be a user's name", hint="lower-case letters, digits and . _ @ -, 64 at most")
+    password_hash = None if password is None else hash_password(password)
     if session.scalars(select(User).where(User.name == name)).first():
         raise BadUser(f"there is a user called {name} already")
     user = User(user_id=new_id("user"), name=name, display_name=display_name or name, role=role, created_at=at, totp_step=0)
+    user.password_hash = password_hash
     session.add(user)
-    if password is not None:
-        set_password(user, password)
     session.flush()
     return user
 
@@ -65,21 +85,24 @@ def user_named(session: Session, name: str) -> User:
     return user
 
 
-def set_password(user: User, password: str) -> None:
+def hash_password(password: str) -> str:
+    """What is kept of a new password; raises BadUser when it is too short, TooBusy."""
     if len(password) < LEAST_PASSWORD_LENGTH:
         raise BadUser(
             f"the password has {len(password)} characters", hint=f"at least {LEAST_PASSWORD_LENGTH}; a sentence is easiest to keep"
         )
-    user.password_hash = _hasher().hash(password)
+    with _turn():
+        return _hasher().hash(password)
 
 
 def password_holds(user: User | None, password: str) -> bool:
-    """Takes as long for an unknown name as for a known one."""
-    stored = user.password_hash if user and user.password_hash else _decoy_hash()
-    try:
-        _hasher().verify(stored, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
+    """Takes as long for an unknown name as for a known one; raises TooBusy."""
+    with _turn():
+        stored = user.password_hash if user and user.password_hash else _decoy_hash()
+        try:
+            _hasher().verify(stored, password)
+        except (VerifyMismatchError, InvalidHashError):
+            return False
     return user is not None and user.password_hash is not None
 
 
@@ -90,7 +113,11 @@ def new_totp_secret(user: User) -> tuple[str, str]:
 
 
 def confirm_totp(user: User, secret: str, code: str, vault: Vault, *, at: datetime) -> None:
-    if not pyotp.TOTP(secret).verify(code, for_time=at, valid_window=1):
+    try:
+        holds = pyotp.TOTP(secret).verify(code, for_time=at, valid_window=1)
+    except ValueError:  # no base32
+        holds = False
+    if not holds:
         raise BadUser("that code does not belong to the secret", hint="check the clock of the device that shows it")
     user.sealed_totp = vault.seal(secret.encode(), purpose=f"totp:{user.user_id}")
     user.totp_step = int(at.timestamp()) // 30
@@ -107,6 +134,17 @@ def totp_holds(user: User, code: str, vault: Vault, *, at: datetime) -> bool:
             user.totp_step = candidate
             return True
     return False
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise TooBusy
+    try:
+        with _turns:
+            yield
+    finally:
+        _places.release()
 
 
 @cache

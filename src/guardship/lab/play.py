@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 
+from guardship.identity.certificates import CA_FILE, server_context
 from guardship.lab import arm_reads
 from guardship.lab.arm import Arm, Written
-from guardship.identity.certificates import CA_FILE, server_context
 from guardship.lab.channel import ChannelClosed, Message
 from guardship.lab.company import ATTACKER_ADDRESSES, ISOLATED_GROUP, NETWORK_PATH, PROTECTED_TAG, TARGET, build_world, hosts, stable_uuid
 from guardship.lab.config import Handover, LabConfig

@@ -147,10 +147,14 @@ class Triggering:
     def _signature(self, playbook_id: str, trigger_name: str) -> str:
         return hmac.new(self._signing_key, f"{playbook_id}/{trigger_name.casefold()}/run/1.0".encode(), hashlib.sha256).hexdigest()
 
-    async def fire_request(self, playbook_id: str, trigger_name: str, call: RequestCall, *, signature: str) -> Fired:
-        """A call of the signed address; returns after the commit, or with what the playbook's Response says."""
+    def check_signature(self, playbook_id: str, trigger_name: str, signature: str) -> None:
+        """Raises BadSignature; asks nobody, so that it can come before the body is read."""
         if not hmac.compare_digest(signature.encode(), self._signature(playbook_id, trigger_name).encode()):
             raise BadSignature("the signature of this address is not valid")
+
+    async def fire_request(self, playbook_id: str, trigger_name: str, call: RequestCall, *, signature: str) -> Fired:
+        """A call of the signed address; returns after the commit, or with what the playbook's Response says."""
+        self.check_signature(playbook_id, trigger_name, signature)
         return await self.fire_manually(playbook_id, trigger_name, call, by="request")
 
     async def fire_manually(self, playbook_id: str, trigger_name: str | None, call: RequestCall, *, by: str) -> Fired:

@@ -6,7 +6,7 @@ import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -43,7 +43,8 @@ class Outcome:
     reason: str | None
 
 
-LineTaker = Callable[[Stream, str], None]
+LinesTaker = Callable[[Sequence[tuple[Stream, str]]], None]
+"""Takes the lines that came at once, in their order."""
 
 
 def run(
@@ -55,10 +56,10 @@ def run(
     kind: WallKind,
     limits: Limits,
     token: str,
-    take_line: LineTaker,
+    take_lines: LinesTaker,
     stop: threading.Event,
 ) -> Outcome:
-    """Run `script` to its end in this thread. Lines of standard output and error go to `take_line`.
+    """Run `script` to its end in this thread. Lines of standard output and error go to `take_lines`.
 
     With `calls_main` the launcher calls the script's `main` with the parameters by name; else they are its arguments and globals.
     """
@@ -89,7 +90,7 @@ def run(
     )
     try:
         _hand_over(process, order)
-        return _attend(process, limits, take_line, stop)
+        return _attend(process, limits, take_lines, stop)
     finally:
         kill_tree(process.pid)
         process.wait()
@@ -110,32 +111,38 @@ def _hand_over(process: "subprocess.Popen[bytes]", order: dict[str, Any]) -> Non
         process.stdin = None
 
 
-def _attend(process: "subprocess.Popen[bytes]", limits: Limits, take_line: LineTaker, stop: threading.Event) -> Outcome:
-    reader = _Reader(process, take_line)
+def _attend(process: "subprocess.Popen[bytes]", limits: Limits, take_lines: LinesTaker, stop: threading.Event) -> Outcome:
+    reader = _Reader(process, take_lines)
     deadline = time.monotonic() + limits.wall_seconds
     next_look = 0.0
     reason = None
     while reader.is_open or process.poll() is None:
         reader.read(_LOOK_SECONDS)
+        if reason is not None:
+            continue  # it was killed; what it had written before is still read
         now = time.monotonic()
+        reason = _reason_by_now(limits, reader, stop, is_late=now > deadline)
         if reason is None and now >= next_look:
             next_look = now + _LOOK_SECONDS
-            reason = _reason_to_end(process, limits, reader, stop, is_late=now > deadline)
-            if reason is not None:
-                kill_tree(process.pid)
+            reason = _reason_by_burden(process, limits)
+        if reason is not None:
+            kill_tree(process.pid)
     reader.flush()
     return Outcome(process.wait(), tuple(reader.limits_held), reason)
 
 
-def _reason_to_end(
-    process: "subprocess.Popen[bytes]", limits: Limits, reader: "_Reader", stop: threading.Event, *, is_late: bool
-) -> str | None:
+def _reason_by_now(limits: Limits, reader: "_Reader", stop: threading.Event, *, is_late: bool) -> str | None:
+    """What costs nothing to ask: after every read."""
     if stop.is_set():
         return "stopped"
     if is_late:
         return f"it ran longer than {limits.wall_seconds:g} s"
     if reader.size > _MOST_OUTPUT:
         return f"it wrote more than {_MOST_OUTPUT // (1024 * 1024)} MB"
+    return None
+
+
+def _reason_by_burden(process: "subprocess.Popen[bytes]", limits: Limits) -> str | None:
     burden = burden_of(process.pid)
     if burden.process_count > limits.process_count + 2:  # the walls themselves are two
         return f"it had {burden.process_count} processes, {limits.process_count} are allowed"
@@ -147,8 +154,8 @@ def _reason_to_end(
 class _Reader:
     """Both streams of the process, cut into lines; takes the launcher's first words for itself."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", take_line: LineTaker) -> None:
-        self._take_line = take_line
+    def __init__(self, process: "subprocess.Popen[bytes]", take_lines: LinesTaker) -> None:
+        self._take_lines = take_lines
         self._selector = selectors.DefaultSelector()
         self._rest: dict[Stream, bytes] = {Stream.OUTPUT: b"", Stream.ERROR: b""}
         self.limits_held: list[str] = []
@@ -177,23 +184,24 @@ class _Reader:
     def flush(self) -> None:
         for stream, rest in self._rest.items():
             if rest:
-                self._give(stream, rest)
+                self._give(stream, [rest])
         self._rest = {Stream.OUTPUT: b"", Stream.ERROR: b""}
         self._selector.close()
 
     def _cut(self, stream: Stream, content: bytes) -> None:
         *lines, rest = (self._rest[stream] + content).split(b"\n")
-        for line in lines:
-            self._give(stream, line)
         if len(rest) > _LONGEST_LINE:
-            self._give(stream, rest)
-            rest = b""
+            lines, rest = [*lines, rest], b""
         self._rest[stream] = rest
+        self._give(stream, lines)
 
-    def _give(self, stream: Stream, line: bytes) -> None:
-        text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
-        if stream is Stream.ERROR and text.startswith(LIMITS_PREFIX):
-            self.limits_held = json.loads(text.removeprefix(LIMITS_PREFIX))
-            return
-        if text and self.size <= _MOST_OUTPUT:
-            self._take_line(stream, text)
+    def _give(self, stream: Stream, lines: list[bytes]) -> None:
+        texts = []
+        for line in lines:
+            text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+            if stream is Stream.ERROR and text.startswith(LIMITS_PREFIX):
+                self.limits_held = json.loads(text.removeprefix(LIMITS_PREFIX))
+            elif text:
+                texts.append((stream, text))
+        if texts and self.size <= _MOST_OUTPUT:
+            self._take_lines(texts)

@@ -46,8 +46,17 @@ def kill_tree(pid: int) -> None:
 
 
 def _children_of(pid: int) -> list[int]:
+    """Of all its threads: the kernel lists a child with the thread that made it."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+    return [child for thread in threads for child in _children_of_thread(thread)]
+
+
+def _children_of_thread(thread: Path) -> list[int]:
+    try:
+        return [int(child) for child in (thread / "children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return []
 

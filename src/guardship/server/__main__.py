@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
+
 from guardship.clock import SystemClock
 from guardship.containment.surroundings import Body
 from guardship.errors import Fault, GuardshipError
@@ -17,7 +19,7 @@ from guardship.sandbox.new_root import die_with_parent
 from guardship.server.building import House, build
 from guardship.server.demo import DemoContent
 from guardship.server.doorways import open_doorways
-from guardship.server.living import Living, on_signals, write_local_file
+from guardship.server.living import UNFORESEEN, Living, on_signals, write_local_file
 from guardship.server.pipe import Message, Pipe
 from guardship.settings import Settings
 from guardship.storage.layout import Layout
@@ -85,6 +87,9 @@ class Serving:
         except GuardshipError as error:
             log.warning("server.order_failed", order=message.get("do"), reason=str(error))
             self._pipe.tell("failed", why=str(error), hint=error.hint)
+        except (*UNFORESEEN, httpx.HTTPError) as error:  # this thread has to hear the next order, the one to stop before all
+            log.exception("server.order_broke", order=message.get("do"))
+            self._pipe.tell("failed", why=f"{type(error).__name__}: {error}", hint=None)
 
     def _connect_lab(self, ready: Body) -> None:
         self._house.connecting.connect_lab(ready)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, func, select, update
+from sqlalchemy import Index, Integer, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.clock import Clock
@@ -28,6 +28,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 300.0
 IDLE_SECONDS = 1.0
 STOP_SECONDS = 5.0
+KEPT = timedelta(days=3)  # a delivered event, for whoever looks into what happened
 EVENT_WRITTEN = "outbox"
 
 log = get_log("outbox")
@@ -84,10 +85,15 @@ def publish(session: Session, subject: str, kind: str, payload: Any, *, at: date
     return event_id
 
 
+def forget_delivered(session: Session, *, at: datetime) -> None:
+    """Delete what was delivered long ago; what waits or is set aside stays."""
+    session.execute(delete(OutboxEvent).where(OutboxEvent.delivered_at < at - KEPT))
+
+
 class Outbox:
     """Delivers events to the handlers that subscribed to their kind. `start` and `stop` belong to `server.py`."""
 
-    def __init__(self, database: Database, clock: Clock, *, workers: int = 4) -> None:
+    def __init__(self, database: Database, clock: Clock, *, workers: int = 8) -> None:
         self._database = database
         self._clock = clock
         self._handlers: dict[str, list[Handler]] = {}

@@ -4,18 +4,19 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from guardship.automation import assets, runbooks
+from guardship.automation import assets, runbooks, workers
 from guardship.automation.assets import AssetKind, AssetNotFound
 from guardship.automation.jobs import MOST_ATTEMPTS, Job, JobStatus, JobStore, StreamKind
 from guardship.automation.runbooks import RunbookKind
-from guardship.automation.workers import Jobs, WorkerSettings
+from guardship.automation.workers import Jobs, RunningJob, StreamsFull, WorkerSettings
 from guardship.clock import SystemClock
 from guardship.errors import NotFound
 from guardship.sandbox.python_runbook import Limits
-from guardship.storage.database import Database
+from guardship.storage.database import Database, DatabaseUnavailable
 from guardship.storage.vault import Vault
 
 CLOCK = SystemClock()
@@ -145,3 +146,89 @@ def test_a_connection_never_gives_its_secret_to_a_job(database: Database) -> Non
         sealed = assets.asset(session, AssetKind.CREDENTIAL, "A").sealed
     assert sealed is not None
     assert b"password" not in sealed
+
+
+class Fussy(JobStore):
+    """A store whose database is away for the first calls of what `away` names."""
+
+    def __init__(self, database: Database, **away: int) -> None:
+        super().__init__(database, CLOCK)
+        self.away = away
+
+    def __getattribute__(self, name: str) -> Any:
+        away = object.__getattribute__(self, "__dict__").get("away", {})
+        if away.get(name, 0) > 0:
+            away[name] -= 1
+            raise DatabaseUnavailable("the database is locked")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("away", ["begin", "mark_running", "end"])
+def test_a_slot_and_its_job_outlive_a_database_that_is_away(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    monkeypatch.setattr(workers, "AGAIN_SECONDS", 0.05)
+    publish(database, "print('done')")
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "job.sock"))
+        settings = WorkerSettings(tmp_path / "jobs", tmp_path / "job.sock", 1, Limits(wall_seconds=20), none_allowed=False)
+        jobs = Jobs(Fussy(database, **{away: 2}), settings)
+        jobs.start()
+        try:
+            for name in ("j1", "j2"):
+                jobs.create(name, "IsolateVM", {}, actor="run 1")
+                assert end_of(jobs, name).status is JobStatus.COMPLETED
+        finally:
+            jobs.stop()
+
+
+def test_a_job_that_was_stopped_before_it_ran_does_not_run(database: Database, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(database, "print('ran')")
+    store = jobs._store
+    begin = store.begin
+
+    def begin_and_stop(job_id: str) -> Any:
+        begun = begin(job_id)
+        store.ask_to_stop(job_id)
+        return begun
+
+    monkeypatch.setattr(store, "begin", begin_and_stop)
+    jobs.create("j1", "IsolateVM", {}, actor="run 1")
+    assert end_of(jobs, "j1").status is JobStatus.STOPPED
+    assert jobs.streams("j1") == ()
+
+
+def test_a_job_that_was_to_stop_when_the_server_died_is_not_started_again(database: Database) -> None:
+    publish(database, "print(1)")
+    store = JobStore(database, CLOCK)
+    job, _ = store.create("j1", "IsolateVM", {}, run_on="", actor="run 1", run_id=None)
+    store.begin(job.job_id)
+    store.ask_to_stop("j1")
+    assert store.take_back() == ()
+    assert store.get("j1").status is JobStatus.STOPPED
+
+
+def test_a_job_cannot_fill_the_streams_through_its_api(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MOST_STREAM_BYTES", 3 * 1024 * 1024)
+    publish(database, "print(1)")
+    jobs = make_jobs(database, tmp_path)
+    job = jobs.create("j1", "IsolateVM", {}, actor="run 1")
+    running = RunningJob(job.job_id, "j1", "IsolateVM", 1, None, "run 1")
+    for _ in range(2):
+        jobs.write_stream(running, StreamKind.VERBOSE, "x" * 2 * 1024 * 1024)  # cut to a megabyte
+    with pytest.raises(StreamsFull, match="has written 3 MB"):
+        jobs.write_stream(running, StreamKind.VERBOSE, "x" * 1024 * 1024)
+    assert len(jobs.streams("j1")) == 2
+
+
+def test_a_job_that_prints_without_end_can_be_stopped(database: Database, jobs: Jobs) -> None:
+    publish(database, "while True:\n    print('x')")
+    jobs.create("j1", "IsolateVM", {}, actor="run 1")
+
+    async def stop_when_up() -> Job:
+        while not await asyncio.to_thread(jobs.streams, "j1"):
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(jobs.ask_to_stop, "j1")
+        return await jobs.ended("j1", 5)
+
+    assert asyncio.run(stop_when_up()).status is JobStatus.STOPPED

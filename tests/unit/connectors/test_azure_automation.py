@@ -2,10 +2,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.unit.connectors.runbook_jobs import RunbookJobs
 
 from guardship.connectors.azure_automation import AzureAutomation
-from guardship.playbooks.connector import CallContext, ConnectorRequest, ConnectorResponse
+from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse
+from guardship.storage.database import DatabaseUnavailable
 
 SEGMENTS = {"subscription": "s", "group": "AzureBootcamp", "account": "guardship"}
 
@@ -82,3 +84,25 @@ def test_the_output_of_a_job_is_text_and_an_unknown_job_is_not_found() -> None:
     name = next(iter(jobs.by_name))
     assert asyncio.run(connector.call(request("get_output", job=name), context())).body == "output of job_1"
     assert asyncio.run(connector.call(request("get_job", job="none"), context())).status_code == 404
+
+
+class AwayJobs(RunbookJobs):
+    def create(self, *_: Any, **__: Any) -> Any:
+        raise DatabaseUnavailable("the database is locked")
+
+    def get(self, name: str) -> Any:
+        raise DatabaseUnavailable("the database is locked")
+
+
+def test_a_database_that_is_away_is_tried_again_and_not_taken_for_a_bad_request() -> None:
+    connector, wanted = AzureAutomation(AwayJobs()), request("create_job", ISOLATE, runbookName="IsolateVM")
+    for call in (connector.call, connector.probe):
+        with pytest.raises(CallFailed) as failed:
+            asyncio.run(call(wanted, context()))
+        assert failed.value.may_retry
+
+
+def test_a_call_without_a_runbook_says_so_by_its_own_code() -> None:
+    with pytest.raises(CallFailed) as failed:
+        create(RunbookJobs())
+    assert failed.value.code == "MissingRunbookName"

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from tests.unit.detection.rooms import START, Detection
 
-from guardship.clock import SystemClock
+from guardship.clock import SystemClock, iso
+from guardship.detection import analytics
 from guardship.detection.alerts import Alert, newest_alerts
 from guardship.detection.analytics import Scheduler
 from guardship.detection.rules import Rule, get_rule, set_enabled
@@ -123,10 +124,51 @@ def test_the_trigger_counts_rows(detection: Detection, operator: str, threshold:
     assert len(detection.run()) == count
 
 
-def test_more_rows_than_a_run_takes_are_told(detection: Detection) -> None:
-    rule_id = detection.arm(query="range x from 1 to 2000 step 1", entityMappings=[])
-    assert len(detection.run()) == 1000
-    assert "more than 1000 rows" in str(rule_row(detection, rule_id).last_error)
+def say_many(detection: Detection, count: int, *, prefix: str = "host") -> None:
+    moment = iso(detection.clock.now())
+    row = {"TimeGenerated": moment, "ProcessName": "sshd", "SyslogMessage": "alarm"}
+    detection.workspace.ingest.ingest("Syslog", [row | {"Computer": f"{prefix}-{number}"} for number in range(count)])
+
+
+@pytest.mark.parametrize("count", [1_500, 2_500])
+def test_no_match_hides_behind_others(detection: Detection, count: int) -> None:
+    rule_id = detection.arm()
+    say_many(detection, count)
+    assert len({alert.compromised_entity for alert in detection.run()}) == count
+    assert rule_row(detection, rule_id).last_error is None
+    assert detection.run(after_seconds=10) == []
+
+
+def test_what_a_run_cannot_hold_is_left_to_the_next_which_follows_at_once(detection: Detection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analytics, "MOST_ROWS", 2_000)
+    rule_id = detection.arm()
+    detection.run()
+    for prefix in ("a", "b", "c"):
+        detection.clock.advance(timedelta(seconds=3))
+        say_many(detection, 900, prefix=prefix)
+    detection.clock.advance(timedelta(seconds=3))
+    raised = detection.run()
+    assert len(raised) < 2_700
+    assert "follow" in str(rule_row(detection, rule_id).last_error)
+    while rule_row(detection, rule_id).last_error and (more := detection.run()):
+        raised += more
+    assert len({alert.compromised_entity for alert in raised}) == len(raised) == 2_700
+
+
+def test_a_match_beyond_all_bounds_keeps_the_place_and_says_so(detection: Detection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analytics, "MOST_ROWS", 1_000)
+    rule_id = detection.arm(query="range x from 1 to 1500 step 1", entityMappings=[])
+    assert len(detection.run()) == 1_000
+    row = rule_row(detection, rule_id)
+    assert "narrow the query" in str(row.last_error)
+    assert row.seen_through == START - timedelta(seconds=10), "nothing counts as seen"
+
+
+def test_one_alert_for_all_rows_counts_all_of_them(detection: Detection) -> None:
+    detection.arm(eventGroupingSettings={"aggregationKind": "SingleAlert"})
+    say_many(detection, 1_500)
+    (alert,) = detection.run()
+    assert alert.evidence["RowCount"] == 1_500
 
 
 def test_the_health_of_a_rule_is_written_down(detection: Detection) -> None:

@@ -130,7 +130,7 @@ def test_titles_and_severity_can_come_from_the_row() -> None:
     override = {"alertDisplayNameFormat": "On {{Computer}} {{Nothing}}", "alertSeverityColumnName": "Level"}
     rule = definition_from({**PLAIN, "alertDetailsOverride": override, "customDetails": {"Who": "Computer"}})
     (finding,) = findings_of(
-        rule, [{"Computer": "web-1", "Level": "high", "StartTime": "2026-11-24T00:00:00.0000000Z"}], now=datetime.now(UTC)
+        rule, [{"Computer": "web-1", "Level": "high", "StartTime": "2026-11-24T00:00:00.0000000Z"}], count=1, now=datetime.now(UTC)
     )
     assert (finding.title, finding.severity, finding.details) == ("On web-1", Severity.HIGH, {"Who": "web-1"})
     assert finding.started_at == datetime(2026, 11, 24, tzinfo=UTC)

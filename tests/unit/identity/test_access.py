@@ -1,6 +1,9 @@
 """Users, sessions, tokens, approvals and the audit chain."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +12,12 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from guardship.errors import GuardshipError
 from guardship.identity import approvals, audit, sessions, tokens, users
 from guardship.identity.approvals import AlreadyAnswered
 from guardship.identity.audit import AuditEntry
 from guardship.identity.roles import NotAllowed, Role, demand
-from guardship.identity.sessions import NewSession, Policy, SecondFactorNeeded, SignInRefused, TooManyTries
+from guardship.identity.sessions import Caller, NewSession, Policy, SecondFactorNeeded, SignInRefused, TooManyTries, Try
 from guardship.identity.users import BadUser
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
@@ -25,65 +29,154 @@ VAULT = Vault(b"k" * 32)
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def database(tmp_path: Path) -> Database:
     database = Database(tmp_path / "g.db")
     database.create_tables()
+    return database
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
     with database.transaction() as session:
         yield session
 
 
 @pytest.fixture
-def mara(session: Session) -> users.User:
-    return users.create_user(session, "mara", role=Role.RESPONDER, password=PASSWORD, at=NOW)
+def mara(database: Database) -> users.User:
+    with database.transaction() as session:
+        return users.create_user(session, "mara", role=Role.RESPONDER, password=PASSWORD, at=NOW)
 
 
-def sign_in(session: Session, password: str = PASSWORD, code: str = "", *, at: datetime = NOW, name: str = "mara") -> object:
-    return sessions.sign_in(session, name, password, code, address="127.0.0.1", policy=POLICY, vault=VAULT, at=at)
+def sign_in(database: Database, password: str = PASSWORD, code: str = "", *, at: datetime = NOW, name: str = "mara") -> NewSession:
+    return sessions.sign_in(database, Try(name, "127.0.0.1", at), password, code, policy=POLICY, vault=VAULT)
 
 
-def test_the_right_password_opens_a_session(session: Session, mara: users.User) -> None:
-    new = sign_in(session)
-    assert isinstance(new, NewSession)
-    caller = sessions.caller_of(session, new.token, at=NOW)
+def refusal(database: Database, password: str = PASSWORD, code: str = "", *, at: datetime = NOW, name: str = "mara") -> GuardshipError:
+    with pytest.raises(GuardshipError) as refused:
+        sign_in(database, password, code, at=at, name=name)
+    return refused.value
+
+
+def caller_of(database: Database, token: str, at: datetime = NOW) -> Caller | None:
+    with database.reading() as session:
+        return sessions.caller_of(session, token, at=at)
+
+
+def test_the_right_password_opens_a_session(database: Database, mara: users.User) -> None:
+    caller = caller_of(database, sign_in(database).token)
     assert caller is not None
     assert (caller.name, caller.role) == ("mara", Role.RESPONDER)
 
 
-def test_a_session_ends(session: Session, mara: users.User) -> None:
-    new = sign_in(session)
-    assert isinstance(new, NewSession)
-    assert sessions.caller_of(session, new.token, at=NOW + timedelta(hours=13)) is None
+def test_a_session_ends(database: Database, mara: users.User) -> None:
+    assert caller_of(database, sign_in(database).token, NOW + timedelta(hours=13)) is None
 
 
-def test_a_revoked_session_is_over_at_once(session: Session, mara: users.User) -> None:
-    new = sign_in(session)
-    assert isinstance(new, NewSession)
-    sessions.revoke_all_of(session, mara.user_id, at=NOW)
-    assert sessions.caller_of(session, new.token, at=NOW) is None
+def test_a_revoked_session_is_over_at_once(database: Database, mara: users.User) -> None:
+    new = sign_in(database)
+    with database.transaction() as session:
+        sessions.revoke_all_of(session, mara.user_id, at=NOW)
+    assert caller_of(database, new.token) is None
 
 
-def test_wrong_tries_are_counted_and_then_pause(session: Session, mara: users.User) -> None:
-    outcomes = [sign_in(session, "wrong") for _ in range(4)]
+def test_wrong_tries_are_counted_and_then_pause(database: Database, mara: users.User) -> None:
+    outcomes = [refusal(database, "wrong") for _ in range(4)]
     assert [type(each) for each in outcomes] == [SignInRefused, SignInRefused, SignInRefused, TooManyTries]
-    assert isinstance(sign_in(session), TooManyTries), "the right password does not end the pause"
-    assert isinstance(sign_in(session, at=NOW + timedelta(minutes=16)), NewSession)
+    assert isinstance(refusal(database), TooManyTries), "the right password does not end the pause"
+    assert sign_in(database, at=NOW + timedelta(minutes=16)).token
 
 
-def test_an_unknown_name_is_refused_like_a_wrong_password(session: Session, mara: users.User) -> None:
-    unknown, wrong = sign_in(session, name="nobody"), sign_in(session, "wrong")
+def test_an_unknown_name_is_refused_like_a_wrong_password(database: Database, mara: users.User) -> None:
+    unknown, wrong = refusal(database, name="nobody"), refusal(database, "wrong")
     assert isinstance(unknown, SignInRefused)
     assert isinstance(wrong, SignInRefused)
     assert unknown.message == wrong.message
 
 
-def test_a_second_factor_is_asked_for_and_holds_once(session: Session, mara: users.User) -> None:
+def test_others_write_while_a_password_is_verified(database: Database, mara: users.User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def verify_and_write(user: users.User | None, password: str) -> bool:
+        with database.transaction() as session:
+            users.create_user(session, "kim", role=Role.READER, password=None, at=NOW)
+        return users.password_holds(user, password)
+
+    monkeypatch.setattr(sessions, "password_holds", verify_and_write)
+    assert sign_in(database).token
+
+
+def test_tries_at_once_gain_nothing(database: Database, mara: users.User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the right password is verified, wrong ones use up the tries."""
+
+    def verify_meanwhile(user: users.User | None, password: str) -> bool:
+        monkeypatch.setattr(sessions, "password_holds", users.password_holds)
+        for _ in range(POLICY.tries):
+            refusal(database, "wrong")
+        return users.password_holds(user, password)
+
+    monkeypatch.setattr(sessions, "password_holds", verify_meanwhile)
+    assert isinstance(refusal(database), TooManyTries)
+
+
+def test_a_password_that_was_changed_while_it_was_verified_does_not_hold(
+    database: Database, mara: users.User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verify_and_change(user: users.User | None, password: str) -> bool:
+        with database.transaction() as session:
+            users.user_named(session, "mara").password_hash = users.hash_password("another lamp at the mouth")
+        return users.password_holds(user, password)
+
+    monkeypatch.setattr(sessions, "password_holds", verify_and_change)
+    assert isinstance(refusal(database), SignInRefused)
+
+
+def test_few_passwords_are_verified_at_once_and_few_wait(mara: users.User, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        now = most = 0
+        lock = threading.Lock()
+
+        def verify(self, stored: str, password: str) -> None:
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            time.sleep(0.1)
+            with self.lock:
+                self.now -= 1
+
+    def tried(_: int) -> bool:
+        try:
+            return users.password_holds(mara, PASSWORD)
+        except users.TooBusy:
+            return False
+
+    slow = Slow()
+    monkeypatch.setattr(users, "_hasher", lambda: slow)
+    count = users.HASHES_AT_ONCE + users.MOST_WAITING
+    with ThreadPoolExecutor(count + 4) as pool:
+        held = list(pool.map(tried, range(count + 4)))
+    assert slow.most == users.HASHES_AT_ONCE
+    assert sum(held) == count
+
+
+def test_all_pages_of_a_session_share_its_guard(database: Database, mara: users.User) -> None:
+    one, other = sign_in(database).token, sign_in(database).token
+    assert sessions.guard_holds(one, sessions.guard_of(one))
+    assert not sessions.guard_holds(one, sessions.guard_of(other))
+    assert one not in sessions.guard_of(one)
+
+
+def test_a_second_factor_is_asked_for_and_holds_once(database: Database, mara: users.User) -> None:
     secret, _ = users.new_totp_secret(mara)
-    users.confirm_totp(mara, secret, pyotp.TOTP(secret).at(NOW), VAULT, at=NOW)
+    with database.transaction() as session:
+        users.confirm_totp(users.user_named(session, "mara"), secret, pyotp.TOTP(secret).at(NOW), VAULT, at=NOW)
     later = NOW + timedelta(minutes=1)
-    assert isinstance(sign_in(session, at=later), SecondFactorNeeded)
+    assert isinstance(refusal(database, at=later), SecondFactorNeeded)
     code = pyotp.TOTP(secret).at(later)
-    assert isinstance(sign_in(session, code=code, at=later), NewSession)
-    assert isinstance(sign_in(session, code=code, at=later), SignInRefused), "a code that was seen does not hold again"
+    assert sign_in(database, code=code, at=later).token
+    assert isinstance(refusal(database, code=code, at=later), SignInRefused), "a code that was seen does not hold again"
+
+
+def test_a_secret_that_is_none_is_refused(mara: users.User) -> None:
+    with pytest.raises(BadUser):
+        users.confirm_totp(mara, "not base32!", "123456", VAULT, at=NOW)
 
 
 def test_a_sign_in_link_works_once(session: Session, mara: users.User) -> None:

@@ -1,6 +1,6 @@
 """Run by a test as root: becomes uid 65534 in a mount namespace that shows the interpreter and the source to it, then runs two jobs.
 
-Prints the uid a job sees, then how a job that forks (60 children at most) was ended.
+Prints the uid a job sees, then how jobs were ended that fork: 60 children at most, and 30 at most from a thread that is not the first.
 """
 
 import os
@@ -17,6 +17,11 @@ from guardship.sandbox.python_runbook import Limits, run  # noqa: E402
 from guardship.sandbox.walls import Place, WallKind  # noqa: E402
 
 FORKS = "import os, time\nfor _ in range(60):\n    if os.fork() == 0:\n        time.sleep(3); os._exit(0)\n    time.sleep(0.02)\ntime.sleep(3)\n"
+THREAD_FORKS = (
+    "import threading, time\ndef fork():\n"
+    + "".join(f"    {line}\n" for line in FORKS.replace("range(60)", "range(30)").splitlines())
+    + "thread = threading.Thread(target=fork)\nthread.start()\nthread.join()\n"
+)
 
 
 def main() -> None:
@@ -41,12 +46,13 @@ def main() -> None:
                 kind=kind,
                 limits=Limits(wall_seconds=20, process_count=count),
                 token="t",
-                take_line=lambda _, text: print(text, flush=True),
+                take_lines=lambda lines: print(*(text for _, text in lines), sep="\n", flush=True),
                 stop=threading.Event(),
             )
 
         start("import os; print(os.getuid(), VMName)", 40)
         print("ended:", getattr(start(FORKS, 15), "reason", None), flush=True)
+        print("ended:", getattr(start(THREAD_FORKS, 15), "reason", None), flush=True)
 
 
 def open_parents(paths: set[Path]) -> None:

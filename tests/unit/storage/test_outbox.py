@@ -1,12 +1,14 @@
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from guardship.clock import HeldClock
 from guardship.storage import outbox
 from guardship.storage.database import Database
-from guardship.storage.outbox import MOST_TRIES, Event, Outbox
+from guardship.storage.outbox import MOST_TRIES, Event, Outbox, OutboxEvent
 
 
 @pytest.fixture
@@ -103,8 +105,6 @@ def test_delivery_waits_longer_after_each_try(database: Database, clock: HeldClo
 
 
 def test_a_started_outbox_delivers_by_itself(database: Database, clock: HeldClock) -> None:
-    import threading
-
     arrived = threading.Event()
     box = Outbox(database, clock)
     box.subscribe("AlertRaised", lambda _: arrived.set())
@@ -112,5 +112,43 @@ def test_a_started_outbox_delivers_by_itself(database: Database, clock: HeldCloc
     try:
         write(database, clock, "a")
         assert arrived.wait(5)
+    finally:
+        box.stop()
+
+
+def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(database: Database, clock: HeldClock) -> None:
+    box = Outbox(database, clock)
+
+    def take(event: Event) -> None:
+        if event.subject == "bad":
+            raise ValueError("cannot")
+
+    box.subscribe("AlertRaised", take)
+    write(database, clock, "old", subject="good")
+    write(database, clock, "old but not taken", subject="bad")
+    box.deliver_due()
+    clock.advance(timedelta(days=3, seconds=1))
+    write(database, clock, "young", subject="good")
+    box.deliver_due()
+    with database.transaction() as session:
+        outbox.forget_delivered(session, at=clock.now())
+    with database.reading() as session:
+        kept = session.scalars(select(OutboxEvent).order_by(OutboxEvent.position))
+        assert [row.payload["text"] for row in kept] == ["old but not taken", "young"]
+
+
+def test_eight_subjects_are_delivered_at_once(database: Database, clock: HeldClock) -> None:
+    gate = threading.Barrier(9, timeout=10)
+    box = Outbox(database, clock)
+
+    def meet(_: Event) -> None:
+        gate.wait()
+
+    box.subscribe("AlertRaised", meet)
+    for number in range(8):
+        write(database, clock, "a", subject=f"alert:{number}")
+    box.start()
+    try:
+        gate.wait()
     finally:
         box.stop()

@@ -29,18 +29,33 @@ export function NewsProvider({ children }: { children: ReactNode }) {
   const [lastAt, setLastAt] = useState<string | null>(null);
   const takers = useRef(new Set<(item: Item) => void>());
   useEffect(() => {
-    const source = new EventSource("/api/v1/news");
-    source.onopen = () => setLive(true);
-    source.onerror = () => setLive(false);
-    source.onmessage = (event: MessageEvent<string>) => {
-      const item = JSON.parse(event.data) as Item;
+    let source: EventSource | undefined;
+    const connect = () => {
+      source = new EventSource("/api/v1/news");
+      source.onopen = () => setLive(true);
+      source.onerror = () => setLive(false);
+      source.onmessage = (event: MessageEvent<string>) => take(JSON.parse(event.data) as Item);
+    };
+    const take = (item: Item) => {
       if (item.kind === "hello") return;
       setLastAt(item.at ?? null);
       if (item.kind === "reread") void queries.invalidateQueries();
       for (const key of STALE[item.kind] ?? []) void queries.invalidateQueries({ queryKey: [key] });
-      for (const take of takers.current) take(item);
+      for (const each of takers.current) each(item);
     };
-    return () => source.close();
+    // A tab that nobody looks at gives its connection back: a browser opens six to one host, and a seventh tab would hang.
+    const look = () => {
+      source?.close();
+      if (document.hidden) return;
+      connect();
+      void queries.invalidateQueries({ queryKey: ["overview"] });
+    };
+    connect();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      source?.close();
+    };
   }, [queries]);
   const subscribe = (take: (item: Item) => void) => {
     takers.current.add(take);

@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Answer
-         * @description The first answer counts; nobody answers what they asked for themselves.
+         * @description The first answer counts. People answer, not tokens or the command, and nobody what they asked for themselves.
          */
         post: operations["answer_api_v1_approvals__approval_id__answer_post"];
         delete?: never;
@@ -1276,7 +1276,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description Who is signed in, with a new guard for this page.
+         * @description Who is signed in, with the guard of this session's pages.
          */
         get: operations["me_api_v1_session_get"];
         put?: never;
@@ -1374,7 +1374,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change Password */
+        /**
+         * Change Password
+         * @description Other sessions of the user end. A wrong old password counts like one at the sign-in.
+         */
         post: operations["change_password_api_v1_users_me_password_post"];
         delete?: never;
         options?: never;
@@ -1390,7 +1393,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Confirm Second Factor */
+        /**
+         * Confirm Second Factor
+         * @description Put the secret in force; where one is in force, a code of it is needed too.
+         */
         put: operations["confirm_second_factor_api_v1_users_me_second_factor_put"];
         /**
          * New Second Factor
@@ -2264,10 +2270,7 @@ export interface components {
             ended_by: string | null;
             /** Incident Id */
             incident_id: string | null;
-            /**
-             * Is Simulated
-             * @default false
-             */
+            /** Is Simulated */
             is_simulated: boolean;
             /** Isolation Id */
             isolation_id: string;
@@ -2334,10 +2337,7 @@ export interface components {
             ended_by: string | null;
             /** Incident Id */
             incident_id: string | null;
-            /**
-             * Is Simulated
-             * @default false
-             */
+            /** Is Simulated */
             is_simulated: boolean;
             /** Isolation Id */
             isolation_id: string;
@@ -2620,7 +2620,10 @@ export interface components {
         };
         /** PlaybookDetail */
         PlaybookDetail: {
-            /** Callback Urls */
+            /**
+             * Callback Urls
+             * @description Signed addresses: whoever knows one starts runs, so readers are given none.
+             */
             callback_urls: {
                 [key: string]: string;
             };
@@ -2661,7 +2664,10 @@ export interface components {
         };
         /** PlaybookOut */
         PlaybookOut: {
-            /** Callback Urls */
+            /**
+             * Callback Urls
+             * @description Signed addresses: whoever knows one starts runs, so readers are given none.
+             */
             callback_urls: {
                 [key: string]: string;
             };
@@ -3070,10 +3076,18 @@ export interface components {
             /** Secret */
             secret: string;
         };
-        /** SecondFactorCode */
+        /**
+         * SecondFactorCode
+         * @description `old_code` is one of the second factor in force, where there is one.
+         */
         SecondFactorCode: {
             /** Code */
             code: string;
+            /**
+             * Old Code
+             * @default
+             */
+            old_code: string;
             /** Secret */
             secret: string;
         };

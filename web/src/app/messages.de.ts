@@ -1,16 +1,20 @@
-// Dieselben Sätze auf Deutsch. Was fehlt, erscheint auf Englisch.
+// Dieselben Sätze auf Deutsch; keiner fehlt.
 import type { MessageKey } from "./messages.en";
 
-export const de: Partial<Record<MessageKey, string>> = {
+export const de: Record<MessageKey, string> = {
   "nav.overview": "Überblick", "nav.incidents": "Vorfälle", "nav.playbooks": "Playbooks", "nav.containment": "Eindämmung",
   "nav.machines": "Maschinen", "nav.logs": "Protokolle", "nav.admin": "Verwaltung", "nav.label": "Orte", "nav.skip": "Zur Seite springen",
   "top.find": "Suchen oder tun", "top.isolated": "{count} isoliert", "top.live": "Live", "top.stale": "Keine Verbindung",
-  "top.keys": "Tasten dieser Seite", "top.account": "Sie", "top.signOut": "Abmelden", "top.theme": "Farben", "top.language": "Sprache",
+  "top.crumbs": "Wo Sie sind", "top.keys": "Tasten dieser Seite", "top.account": "Sie", "top.signOut": "Abmelden", "top.theme": "Farben", "top.language": "Sprache",
   "theme.system": "Wie das System", "theme.light": "Hell", "theme.dark": "Dunkel",
   "state.loading": "Lädt", "state.tryAgain": "Noch einmal", "state.notFound": "Diese Seite gibt es nicht",
   "state.old": "Stand {time}. Der Server antwortet nicht.", "state.reconnect": "Neu verbinden",
   "state.simulated": "Simulierte Datenebene: dieser Rechner erlaubt keine Netz-Namensräume, kein Paket beweist hier etwas.",
   "news.show": "Zeigen", "news.waiting": "{count} neu", "news.held": "zurückgehalten, damit sich beim Lesen nichts bewegt",
+  "keys.find": "Einen Ort oder eine Sache finden", "keys.regions": "Zum nächsten Bereich; mit Umschalt zum vorigen", "keys.close": "Schließen, was oben liegt",
+  "keys.these": "Diese Tasten", "keys.rows": "Durch die Zeilen gehen", "keys.open": "Die Zeile öffnen", "keys.actions": "Eingabe und Ausgabe der Aktion zeigen",
+  "keys.graph": "Durch die Aktionen des Graphen gehen", "keys.runQuery": "Die Abfrage ausführen", "keys.done": "Schließen",
+  "grid.one": "1 Eintrag", "grid.count": "{count} Einträge", "grid.csv": "CSV", "grid.copy": "Als API-Aufruf kopieren", "grid.copied": "Kopiert",
   "palette.title": "Suchen oder tun", "palette.empty": "So heißt hier nichts.",
   "word.running": "Läuft", "word.done": "Fertig", "word.proved": "Bewiesen", "word.notProved": "Nicht bewiesen", "word.waiting": "Wartet",
   "word.failed": "Gescheitert", "word.skipped": "Übergangen", "word.queued": "In der Reihe", "word.released": "Freigegeben",

@@ -1,12 +1,13 @@
 // Ctrl+K: find a place or a thing and go there.
-import { Dialog, DialogBody, DialogContent, DialogSurface, DialogTitle, Input } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useState } from "react";
 import { api, dataOf } from "../api/client";
+import { Sheet } from "../ui/sheet";
 import { useSay } from "../ui/words";
 
 const OPEN = "guardship:palette";
+const MOST = 10;
 
 export function openPalette(): void {
   window.dispatchEvent(new Event(OPEN));
@@ -18,11 +19,7 @@ interface Goal {
 }
 
 export function Palette() {
-  const say = useSay();
-  const navigate = useNavigate();
   const [isOpen, setOpen] = useState(false);
-  const [text, setText] = useState("");
-  const [at, setAt] = useState(0);
   useEffect(() => {
     const open = () => setOpen(true);
     const keys = (event: globalThis.KeyboardEvent) => {
@@ -38,49 +35,51 @@ export function Palette() {
       window.removeEventListener("keydown", keys);
     };
   }, []);
-  const goals = useGoals(isOpen).filter((goal) => goal.label.toLowerCase().includes(text.toLowerCase())).slice(0, 10);
+  return isOpen ? <Finder close={() => setOpen(false)} /> : null;
+}
+
+function Finder({ close }: { close: () => void }) {
+  const say = useSay();
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const goals = useGoals().filter((goal) => goal.label.toLowerCase().includes(text.toLowerCase())).slice(0, MOST);
   const go = (goal: Goal | undefined) => {
     if (!goal) return;
-    setOpen(false);
-    setText("");
+    close();
     void navigate({ to: goal.to as never });
   };
   const keys = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown") setAt((value) => Math.min(value + 1, goals.length - 1));
-    if (event.key === "ArrowUp") setAt((value) => Math.max(value - 1, 0));
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      setAt((value) => Math.max(0, Math.min(value + step, goals.length - 1)));
+    }
     if (event.key === "Enter") go(goals[at]);
   };
   return (
-    <Dialog open={isOpen} onOpenChange={(_, data) => setOpen(data.open)}>
-      <DialogSurface aria-label={say("palette.title")}>
-        <DialogBody>
-          <DialogTitle>{say("palette.title")}</DialogTitle>
-          <DialogContent>
-            <Input value={text} onChange={(_, data) => { setText(data.value); setAt(0); }} onKeyDown={keys} aria-label={say("palette.title")} style={{ width: "100%" }} />
-            <ul role="listbox" aria-label={say("palette.title")} style={{ listStyle: "none", padding: 0, margin: "8px 0 0" }}>
-              {goals.map((goal, index) => (
-                <li key={goal.to} role="option" aria-selected={index === at}>
-                  <button type="button" className="plain" style={{ padding: "6px 8px", width: "100%", textAlign: "left", background: index === at ? "var(--gsSelected)" : "none" }} onClick={() => go(goal)}>{goal.label}</button>
-                </li>
-              ))}
-            </ul>
-            {goals.length === 0 && <p className="note">{say("palette.empty")}</p>}
-          </DialogContent>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <Sheet label={say("palette.title")} close={close}>
+      <input
+        className="field" autoFocus value={text} onChange={(event) => { setText(event.target.value); setAt(0); }} onKeyDown={keys} role="combobox"
+        aria-label={say("palette.title")} aria-expanded={goals.length > 0} aria-controls="goals" aria-activedescendant={goals[at] ? `goal-${at}` : undefined} placeholder={say("palette.title")}
+      />
+      {goals.length === 0 && <p className="note" role="status">{say("palette.empty")}</p>}
+      <ul id="goals" role="listbox" aria-label={say("palette.title")} className="goals" hidden={goals.length === 0}>
+        {goals.map((goal, index) => <li key={goal.to} id={`goal-${index}`} role="option" aria-selected={index === at} onClick={() => go(goal)}>{goal.label}</li>)}
+      </ul>
+    </Sheet>
   );
 }
 
-function useGoals(isOpen: boolean): Goal[] {
+function useGoals(): Goal[] {
   const say = useSay();
   const places: Goal[] = [
     ["nav.overview", "/"], ["nav.incidents", "/incidents"], ["crumb.alerts", "/alerts"], ["nav.playbooks", "/playbooks"], ["crumb.runs", "/runs"],
     ["crumb.automationRules", "/automation-rules"], ["crumb.runbooks", "/runbooks"], ["nav.containment", "/containment"], ["nav.machines", "/machines"],
     ["nav.logs", "/logs"], ["crumb.analyticsRules", "/analytics-rules"], ["nav.admin", "/admin"],
   ].map(([key, to]) => ({ label: say(key ?? ""), to: to ?? "/" }));
-  const { data: incidents } = useQuery({ queryKey: ["incidents"], queryFn: () => dataOf(api.GET("/api/v1/incidents")), enabled: isOpen });
-  const { data: runs } = useQuery({ queryKey: ["runs"], queryFn: () => dataOf(api.GET("/api/v1/runs")), enabled: isOpen });
+  const { data: incidents } = useQuery({ queryKey: ["incidents"], queryFn: () => dataOf(api.GET("/api/v1/incidents")) });
+  const { data: runs } = useQuery({ queryKey: ["runs"], queryFn: () => dataOf(api.GET("/api/v1/runs")) });
   return [
     ...places,
     ...(incidents ?? []).map((each) => ({ label: `${say("word.incident")} ${each.number}: ${each.title}`, to: `/incidents/${each.incident_id}` })),

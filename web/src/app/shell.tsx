@@ -4,12 +4,13 @@ import { Link, Navigate, Outlet, useRouterState } from "@tanstack/react-router";
 import {
   Board20Regular, DocumentSearch20Regular, Flow20Regular, LockClosed20Regular, Server20Regular, Settings20Regular, ShieldError20Regular,
 } from "@fluentui/react-icons";
-import type { ReactNode } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { api, dataOf } from "../api/client";
 import { NewsProvider, useNews } from "../api/news";
 import { useNow, useSession } from "../api/session";
 import { clock } from "../ui/time";
 import { useSay } from "../ui/words";
+import { Keys } from "./keys";
 import { Palette } from "./palette";
 import { TopBar } from "./top-bar";
 
@@ -32,8 +33,10 @@ const PLACES: Place[] = [
 export function Shell() {
   const { me, isLoading } = useSession();
   const path = useRouterState({ select: (state) => state.location.href });
+  const [wanted] = useState(path); // the address changes while the sign-in page is still on its way
+  const search = useMemo(() => ({ next: wanted }), [wanted]);
   if (isLoading) return null;
-  if (!me) return <Navigate to={"/sign-in" as never} search={{ next: path } as never} />;
+  if (!me) return <Navigate to={"/sign-in" as never} search={search as never} replace />;
   return (
     <NewsProvider>
       <Frame />
@@ -59,6 +62,7 @@ function Frame() {
         <main id="page" className="page" tabIndex={-1}><Outlet /></main>
       </div>
       <Palette />
+      <Keys />
     </div>
   );
 }

@@ -1,15 +1,16 @@
 // Where I am, what I look for, what is isolated, whether this is live, and who I am.
-import { Avatar, Menu, MenuDivider, MenuItemRadio, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-components";
-import { PlugDisconnected20Regular, Search20Regular } from "@fluentui/react-icons";
+import { PlugDisconnected20Regular, QuestionCircle20Regular, Search20Regular } from "@fluentui/react-icons";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useRouterState } from "@tanstack/react-router";
 import { api, dataOf } from "../api/client";
 import { useNews } from "../api/news";
-import { useNow, useSession } from "../api/session";
+import { useNow } from "../api/session";
+import { useLastCrumb } from "../ui/crumb";
 import { clock } from "../ui/time";
 import { useSay } from "../ui/words";
-import { type Scheme, useAppearance } from "./appearance";
+import { openKeys } from "./keys";
 import { openPalette } from "./palette";
+import { You } from "./you";
 
 const CRUMBS: Record<string, [string, string][]> = {
   alerts: [["nav.incidents", "/incidents"], ["crumb.alerts", "/alerts"]], incidents: [["nav.incidents", "/incidents"]],
@@ -25,21 +26,24 @@ export function TopBar() {
   const { isLive } = useNews();
   const now = useNow();
   const path = useRouterState({ select: (state) => state.location.pathname });
+  const last = useLastCrumb();
   const crumbs = CRUMBS[path.split("/")[1] ?? ""] ?? [];
   return (
     <header className="top">
-      <nav className="crumbs" aria-label="Breadcrumb">
+      <nav className="crumbs" aria-label={say("top.crumbs")}>
         {crumbs.map(([key, to], index) => (
           <span key={to} className="row">
             {index > 0 && <span className="note">›</span>}
-            <Link to={to as never} aria-current={to === path ? "page" : undefined}>{say(key)}</Link>
+            <Link to={to as never} activeOptions={{ exact: true }}>{say(key)}</Link>
           </span>
         ))}
+        {last && <span className="row"><span className="note">›</span><span aria-current="page" className="cut">{last}</span></span>}
       </nav>
       <span className="grow" />
       <button type="button" className="find" onClick={openPalette}><Search20Regular /> {say("top.find")} <kbd>Ctrl K</kbd></button>
       <Isolated />
       <span className="row"><i className={`live-dot ${isLive ? "" : "stale"}`} />{say(isLive ? "top.live" : "top.stale")} · {clock(now)} UTC</span>
+      <button type="button" className="icon-button" aria-label={say("top.keys")} title={say("top.keys")} onClick={openKeys}><QuestionCircle20Regular /></button>
       <You />
     </header>
   );
@@ -52,31 +56,5 @@ function Isolated() {
     queryFn: () => dataOf(api.GET("/api/v1/isolations", { params: { query: { open_only: true } } })),
   });
   if (!data || data.length === 0) return null;
-  return <Link to={"/containment" as never} className="row strong"><PlugDisconnected20Regular /> {say("top.isolated", { count: data.length })}</Link>;
-}
-
-function You() {
-  const say = useSay();
-  const { me, leave } = useSession();
-  const { scheme, setScheme, language, setLanguage } = useAppearance();
-  return (
-    <Menu checkedValues={{ scheme: [scheme], language: [language] }} onCheckedValueChange={(_, { name, checkedItems }) => {
-      if (name === "scheme") setScheme(checkedItems[0] as Scheme);
-      if (name === "language") setLanguage(checkedItems[0] ?? "en");
-    }}>
-      <MenuTrigger disableButtonEnhancement>
-        <button type="button" className="plain" aria-label={`${say("top.account")}: ${me?.display_name ?? ""}`}><Avatar name={me?.display_name} size={28} color="brand" aria-hidden /></button>
-      </MenuTrigger>
-      <MenuPopover>
-        <MenuList>
-          {(["system", "light", "dark"] as const).map((value) => <MenuItemRadio key={value} name="scheme" value={value}>{say(`theme.${value}`)}</MenuItemRadio>)}
-          <MenuDivider />
-          <MenuItemRadio name="language" value="en">English</MenuItemRadio>
-          <MenuItemRadio name="language" value="de">Deutsch</MenuItemRadio>
-          <MenuDivider />
-          <MenuItem onClick={() => void leave()}>{say("top.signOut")}</MenuItem>
-        </MenuList>
-      </MenuPopover>
-    </Menu>
-  );
+  return <Link to={"/containment" as never} className="row strong isolated"><PlugDisconnected20Regular /> {say("top.isolated", { count: data.length })}</Link>;
 }

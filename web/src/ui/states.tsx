@@ -1,5 +1,4 @@
 // Loading, empty and failed, each saying what it is and the one act that helps.
-import { Button } from "@fluentui/react-components";
 import { type ReactNode, useEffect, useState } from "react";
 import { useSay } from "./words";
 
@@ -34,7 +33,7 @@ export function Failed({ error, retry }: { error: Error; retry?: () => void }) {
     <div className="empty" role="alert">
       <p className="tone-bad strong">{error.message}</p>
       {hint && <p>{hint}</p>}
-      {retry && <Button onClick={retry}>{say("state.tryAgain")}</Button>}
+      {retry && <button type="button" className="quiet-button" onClick={retry}>{say("state.tryAgain")}</button>}
     </div>
   );
 }

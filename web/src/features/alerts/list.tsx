@@ -30,7 +30,7 @@ export function AlertsPage() {
       <div className="page-head"><h1>{say("alerts.title")}</h1></div>
       <HeldBack kinds={["alert"]} queryKey="alerts" />
       <Shown asked={asked} rows={8}>{(found) => (found.length === 0 ? <Empty text={say("alerts.none")} /> : (
-        <div className="card"><Grid label={say("alerts.title")} columns={columns} rows={found} idOf={(each) => each.alert_id} open={(each) => void navigate({ to: `/alerts/${each.alert_id}` as never })} /></div>
+        <div className="card"><Grid label={say("alerts.title")} columns={columns} rows={found} idOf={(each) => each.alert_id} from="/api/v1/alerts" open={(each) => void navigate({ to: `/alerts/${each.alert_id}` as never })} /></div>
       ))}</Shown>
     </>
   );

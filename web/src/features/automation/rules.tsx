@@ -5,6 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Empty, Shown } from "../../ui/states";
+import { FocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 type Rule = Schemas["AutomationRuleOut"];
@@ -49,7 +50,7 @@ function Row({ rule }: { rule: Rule }) {
       <td>{caught && say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}
         {isAsking && (
           <Dialog open onOpenChange={(_, data) => !data.open && setAsking(false)}>
-            <DialogSurface><DialogBody>
+            <DialogSurface><FocusBack /><DialogBody>
               <DialogTitle>{say("rules.armTitle", { name: rule.name })}</DialogTitle>
               <DialogContent><p>{say("rules.armNote", { playbook: rule.playbook_name })}</p>{caught && <p>{say("rules.caught")}: {say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}</p>}{flip.error && <p role="alert" className="field-error">{flip.error.message}</p>}</DialogContent>
               <DialogActions><Button onClick={() => setAsking(false)}>{say("rules.leaveOff")}</Button><Button appearance="primary" disabled={flip.isPending} onClick={() => flip.mutate(true)}>{say("rules.arm")}</Button></DialogActions>

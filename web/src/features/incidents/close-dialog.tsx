@@ -3,6 +3,7 @@ import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 const REASONS: Record<string, string[]> = {
@@ -11,6 +12,7 @@ const REASONS: Record<string, string[]> = {
 
 export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDetail"]; close: () => void }) {
   const say = useSay();
+  useFocusBack();
   const queries = useQueryClient();
   const [classification, setClassification] = useState("TruePositive");
   const [comment, setComment] = useState("");

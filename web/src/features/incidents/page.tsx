@@ -5,6 +5,7 @@ import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow, useSession } from "../../api/session";
+import { useCrumb } from "../../ui/crumb";
 import { Severity } from "../../ui/severity";
 import { Loading, Shown } from "../../ui/states";
 import { clock, since, span } from "../../ui/time";
@@ -28,6 +29,8 @@ export function IncidentPage() {
 }
 
 function Body({ incident }: { incident: Incident }) {
+  const say = useSay();
+  useCrumb(`${say("word.incident")} ${incident.number}`);
   const { tab = "timeline" } = useSearch({ strict: false }) as { tab?: string };
   return (
     <div className="record">

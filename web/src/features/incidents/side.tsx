@@ -5,6 +5,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { clock } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 
@@ -17,9 +18,10 @@ export function Side({ incident }: { incident: Incident }) {
   return (
     <div>
       {alive && (
-        <section className="lamp" style={{ marginBottom: 16 }}>
-          <h3>{say("overview.stillConnected", { machine: alive.machine_name })}</h3>
-          <Link to={`/containment/${alive.isolation_id}` as never}><button type="button" className="signal" tabIndex={-1}>{say("overview.openContainment")}</button></Link>
+        <section className="lamp small" aria-labelledby="alive">
+          <h2 id="alive">{say("overview.stillConnected", { machine: alive.machine_name })}</h2>
+          <p className="quiet">{say("overview.stillConnectedNote", { machine: alive.machine_name, time: clock(alive.opened_at) })}</p>
+          <Link to={`/containment/${alive.isolation_id}` as never} className="signal">{say("overview.openContainment")}</Link>
         </section>
       )}
       <Playbooks incident={incident} />
@@ -54,16 +56,18 @@ function Playbooks({ incident }: { incident: Incident }) {
 
 function WhoAndWhat({ incident }: { incident: Incident }) {
   const say = useSay();
+  const order = ["machine", "account", "address"];
+  const entities = [...incident.entities].sort((left, right) => order.indexOf(left.kind) - order.indexOf(right.kind));
   const stateOf = (label: string) => incident.isolations.filter((each) => each.machine_name === label).at(-1);
   return (
     <section className="card" aria-labelledby="who">
-      <div className="card-head"><h2 id="who">{say("incidents.who")}</h2></div>
-      {incident.entities.map((each) => {
+      <div className="card-head"><h2 id="who">{say("incidents.who")}</h2><span className="note">{incident.entities.length}</span></div>
+      {entities.map((each) => {
         const isolation = each.kind === "machine" ? stateOf(each.label) : undefined;
         return (
           <div key={`${each.kind}${each.label}`} className="row" style={{ padding: "6px 16px" }}>
             {ICONS[each.kind]}<span className={each.kind === "address" ? "mono grow" : "grow"}>{each.label}</span>
-            {isolation && (isolation.state === "released" ? <Verdict word="released" /> : isolation.live_sessions_cut === "verified" ? <Verdict word="proved" text={say("word.isolated")} /> : <Verdict word="notProved" text={say("word.isolated")} />)}
+            {isolation && (isolation.state === "released" ? <Verdict word="released" /> : isolation.live_sessions_cut === "verified" ? <Verdict word="proved" text={say("word.isolated")} /> : <Verdict word="notProved" text={say(isolation.live_sessions_cut === "failed" ? "overview.sessionLives" : "word.isolated")} />)}
             {each.kind === "machine" && !isolation && <span className="note">{say("incidents.notIsolated")}</span>}
           </div>
         );

@@ -18,36 +18,58 @@ const MARKS: Record<string, { icon: ReactNode; shape: string }> = {
   containment: { icon: <PlugDisconnected16Regular />, shape: "act" }, comment: { icon: <Comment16Regular />, shape: "event" },
   change: { icon: <Person16Regular />, shape: "event" },
 };
+const SHAPES = ["alert", "event", "act"];
 const VERDICTS: Record<string, string> = { Proved: "proved", "Not proved": "notProved", Waiting: "waiting", Released: "released" };
 
 export function Timeline({ incident }: { incident: Incident }) {
   const say = useSay();
-  const entries = [...incident.timeline].sort((left, right) => right.at.localeCompare(left.at) || right.entry_id.localeCompare(left.entry_id));
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const all = [...incident.timeline].sort((left, right) => right.at.localeCompare(left.at) || right.entry_id.localeCompare(left.entry_id));
+  const entries = all.filter((entry) => !hidden.has(shapeOf(entry)));
+  const toggle = (shape: string) => setHidden(new Set(hidden.has(shape) ? [...hidden].filter((each) => each !== shape) : [...hidden, shape]));
   return (
     <section className="card" aria-labelledby="timeline">
-      <div className="card-head"><h2 id="timeline">{say("incidents.timeline")}</h2><span className="note">{say("incidents.newest")}</span></div>
-      <AddComment incident={incident} />
+      <div className="card-head"><h2 id="timeline">{say("incidents.timeline")}</h2><span className="note">{say("incidents.newest")}</span><span className="grow" />
+        {SHAPES.map((shape) => (
+          <button key={shape} type="button" className="filter" aria-pressed={!hidden.has(shape)} onClick={() => toggle(shape)}>
+            {say(`incidents.filter.${shape}`)} {all.filter((entry) => shapeOf(entry) === shape).length}
+          </button>
+        ))}
+      </div>
       <ol className="timeline">{entries.map((entry) => <Line key={entry.entry_id} entry={entry} incident={incident} />)}</ol>
+      <AddComment incident={incident} />
     </section>
   );
+}
+
+function shapeOf(entry: Entry): string {
+  return MARKS[entry.kind]?.shape ?? "event";
 }
 
 function Line({ entry, incident }: { entry: Entry; incident: Incident }) {
   const say = useSay();
   const mark = MARKS[entry.kind] ?? { icon: <Person16Regular />, shape: "event" };
   const alert = incident.alerts.find((each) => each.alert_id === entry.details?.alert_id);
-  const runId = entry.details?.run_id;
   return (
     <li>
       <span className="mono">{clock(entry.at)}</span>
-      <span className={`mark ${mark.shape}`}>{mark.icon}</span>
+      <span className={`mark ${mark.shape} ${alert ? alert.severity : ""}`}>{mark.icon}</span>
       <span className={mark.shape === "event" ? "grow quiet" : "grow"}>
         {alert ? <><Link to={`/alerts/${alert.alert_id}` as never} className="strong">{alert.title}</Link><br /><span className="quiet">{alert.description}</span></> : entry.text}
       </span>
-      <span className="note">{typeof runId === "string" ? <Link to={`/runs/${runId}` as never}>{entry.source || say("word.run")}</Link> : entry.source}</span>
+      <span className="note source">{sourceOf(entry, incident, alert?.techniques?.[0], say("word.run"))}</span>
       <span className="verdict-cell">{alert ? <Severity value={alert.severity} /> : entry.verdict && <Verdict word={VERDICTS[entry.verdict] ?? wordOfStatus(entry.verdict)} />}</span>
     </li>
   );
+}
+
+/** A technique for an alert, the run for an act of one, else whoever said it. */
+function sourceOf(entry: Entry, incident: Incident, technique: string | undefined, word: string): ReactNode {
+  if (technique) return <span className="mono">{technique}</span>;
+  const run = incident.runs.find((each) => each.run_id === entry.details?.run_id);
+  const isPerson = entry.source !== "" && !/^run \d+$/i.test(entry.source);
+  if (run && !isPerson) return <Link to={`/runs/${run.run_id}` as never}>{word} {run.number}</Link>;
+  return entry.source;
 }
 
 function AddComment({ incident }: { incident: Incident }) {

@@ -6,14 +6,16 @@ import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Shown } from "../../ui/states";
-import { clock, countdown } from "../../ui/time";
+import { clock, countdown, span } from "../../ui/time";
 import { Verdict, wordOfFinding } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { ExtendDialog } from "./extend-dialog";
+import { RestartDialog } from "./restart-dialog";
 
 type Isolation = Schemas["IsolationDetail"];
 type Probe = Schemas["ProbeOut"];
 const FINDINGS = ["new_connections_blocked", "live_sessions_cut", "metadata_service_blocked"] as const;
+const ORDER = ["tcp_in", "tcp_out", "udp_out", "dns_out", "ipv6_out", "metadata", "live_session", "control"];
 const OPEN = ["applying", "isolated", "releasing", "drifted"];
 
 export function Detail({ id, release }: { id: string; release: () => void }) {
@@ -31,7 +33,7 @@ function Body({ isolation, release }: { isolation: Isolation; release: () => voi
   return (
     <section aria-label={isolation.machine_name}>
       <div className="page-head" style={{ margin: "16px 0 12px" }}>
-        <h2 className="grow" style={{ fontSize: 18 }}>{isolation.machine_name} {isolation.is_simulated && <span className="tone-warn">{say("word.simulated")}</span>}</h2>
+        <h2 className="grow section">{isolation.machine_name} {isolation.is_simulated && <span className="tone-warn">{say("word.simulated")}</span>}</h2>
         <span className="row">
           {isolation.incident_id && <Link to={`/incidents/${isolation.incident_id}` as never}>{say("word.incident")}</Link>}
           {isolation.run_id && <Link to={`/runs/${isolation.run_id}` as never}>{say("word.run")}</Link>}
@@ -66,22 +68,37 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
   });
   return (
     <section className={`card finding ${tone}`} aria-label={say(`finding.${name}`)}>
-      <div className="card-head"><h3>{say(`finding.${name}`)}</h3><Verdict word={word} pill /></div>
-      <p className="card-body note" style={{ margin: 0 }}>{isolation.verified_at ? say("containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p>
+      <div className="finding-head"><h3>{say(`finding.${name}`)}</h3><span className="grow" /><Verdict word={word} pill />
+      <p className="note">{isolation.verified_at ? say("containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p></div>
       {latest.map((probe) => <ProbeRow key={`${probe.name}${probe.target}`} probe={probe} />)}
-      {name === "live_sessions_cut" && isolation[name] === "failed" && <p className="card-body quiet" style={{ margin: 0 }}>{say("containment.cutNote")}</p>}
-      {OPEN.includes(isolation.state) && <div className="card-body"><Button size="small" disabled={again.isPending} onClick={() => again.mutate()}>{say("containment.probeAgain")}</Button></div>}
+      {name === "live_sessions_cut" && isolation[name] === "failed" && <Alive isolation={isolation} />}
+      {name === "new_connections_blocked" && OPEN.includes(isolation.state) && (
+        <div className="card-body row"><Button size="small" disabled={again.isPending} onClick={() => again.mutate()}>{say("containment.probeAgain")}</Button>{again.error && <span role="alert" className="field-error">{again.error.message}</span>}</div>
+      )}
     </section>
+  );
+}
+
+/** The session lives on: what ends it, and what that costs. */
+function Alive({ isolation }: { isolation: Isolation }) {
+  const say = useSay();
+  const [isRestarting, setRestarting] = useState(false);
+  return (
+    <div className="card-body">
+      <p className="note" style={{ margin: "0 0 8px" }}>{say("containment.cutNote")}</p>
+      {isolation.can_restart && <Button onClick={() => setRestarting(true)}>{say("containment.restart", { machine: isolation.machine_name })}</Button>}
+      {isRestarting && <RestartDialog isolation={isolation} close={() => setRestarting(false)} />}
+    </div>
   );
 }
 
 function ProbeRow({ probe }: { probe: Probe }) {
   const say = useSay();
   const isControl = probe.finding === "control";
-  const shown = probe.result === "shut" ? <Verdict word={isControl ? "failed" : "done"} text={say(probe.name === "live_session" ? "word.none" : "word.refused")} /> : probe.result === "open" ? <Verdict word={isControl ? "done" : "open"} text={say("word.through")} /> : <Verdict word="notProved" text={say("word.notMade")} />;
+  const shown = probe.result === "shut" ? <Verdict word={isControl ? "failed" : "done"} text={say(probe.name === "live_session" ? "word.dead" : probe.name === "metadata" ? "word.shut" : "word.refused")} /> : probe.result === "open" ? <Verdict word={isControl ? "done" : "open"} text={say(isControl ? "word.answers" : probe.name === "live_session" ? "word.live" : "word.through")} /> : <Verdict word="notProved" text={say("word.notMade")} />;
   return (
-    <div className="row" style={{ padding: "6px 16px", borderTop: "1px solid var(--gsLine)" }} title={probe.detail}>
-      <span className="mono grow">{probe.target}</span><span className="note">{probe.name.replaceAll("_", " ")}</span>{shown}
+    <div className="probe" title={probe.detail}>
+      <span className="mono cut">{probe.target}</span><span className="note">{say(`probe.${probe.name}`)}</span>{shown}
     </div>
   );
 }
@@ -92,13 +109,17 @@ function HowItWent({ isolation }: { isolation: Isolation }) {
     <section className="card" aria-labelledby="how">
       <div className="card-head"><h3 id="how">{say("containment.howItWent")}</h3></div>
       <ol className="steps">
+        {typeof isolation.opened_by.reason === "string" && isolation.opened_by.reason && (
+          <li><span className="mono">{clock(isolation.opened_at)}</span><span>{say("containment.askedFor", { who: String(isolation.opened_by.name), reason: isolation.opened_by.reason })}</span></li>
+        )}
         {isolation.writes.map((write) => (
           <li key={write.write_id}>
             <span className="mono">{clock(write.sent_at)}</span>
-            <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{String(write.actor.kind)} {String(write.actor.name)}</span></span>
+            <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{write.resource_id.split("/").at(-1)}</span></span>
             {write.state !== "done" && <Verdict word={write.state === "failed" ? "failed" : "waiting"} text={write.problem ?? undefined} />}
           </li>
         ))}
+        {isolation.verified_at && <li><span className="mono">{clock(isolation.verified_at)}</span><span className="strong">{say(`containment.saw.${isolation.live_sessions_cut}`)}</span></li>}
         {isolation.ended_at && <li><span className="mono">{clock(isolation.ended_at)}</span><span>{say("containment.ended", { time: clock(isolation.ended_at), who: isolation.ended_by ?? "" })} {isolation.end_reason}</span></li>}
         {isolation.problem && <li className="tone-bad">{isolation.problem}</li>}
       </ol>
@@ -110,12 +131,16 @@ function Lease({ isolation }: { isolation: Isolation }) {
   const say = useSay();
   const now = useNow();
   const [isExtending, setExtending] = useState(false);
+  const ends = new Date(isolation.lease_ends_at).getTime();
+  const whole = ends - new Date(isolation.opened_at).getTime();
+  const left = ends - now.getTime();
   return (
     <section className="card" aria-labelledby="lease">
-      <div className="card-head"><h3 id="lease">{say("containment.leaseTitle")}</h3></div>
+      <div className="card-head"><h3 id="lease">{say("containment.leaseTitle")}</h3><span className="note">{span(whole)}</span></div>
       <div className="card-body">
         <div style={{ fontSize: 28, lineHeight: "36px", fontWeight: 600 }}>{countdown(isolation.lease_ends_at, now)} <span className="note" style={{ fontSize: 13, fontWeight: 400 }}>{say("containment.left", { time: clock(isolation.lease_ends_at) })}</span></div>
-        <div className="row" style={{ marginTop: 8 }}><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>
+        <div className="bar" style={{ margin: "8px 0 12px" }}><i style={{ width: `${whole > 0 ? (100 * Math.max(0, left)) / whole : 0}%` }} /></div>
+        <div className="row"><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>
       </div>
       {isExtending && <ExtendDialog isolation={isolation} close={() => setExtending(false)} />}
     </section>
@@ -144,5 +169,6 @@ function WayBack({ isolation, release }: { isolation: Isolation; release: () => 
 /** The probes of the last look that belong to a finding, the control with the first. */
 function latestProbes(probes: Probe[], finding: string): Probe[] {
   const last = probes[0]?.at;
-  return probes.filter((probe) => probe.at === last && (probe.finding === finding || (finding === "new_connections_blocked" && probe.finding === "control")));
+  const wanted = probes.filter((probe) => probe.at === last && (probe.finding === finding || (finding === "new_connections_blocked" && probe.finding === "control")));
+  return wanted.sort((left, right) => ORDER.indexOf(left.name) - ORDER.indexOf(right.name) || left.target.localeCompare(right.target));
 }

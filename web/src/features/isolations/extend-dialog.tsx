@@ -3,10 +3,12 @@ import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 export function ExtendDialog({ isolation, close }: { isolation: Schemas["IsolationDetail"]; close: () => void }) {
   const say = useSay();
+  useFocusBack();
   const [reason, setReason] = useState("");
   const ask = useMutation({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/extend", { params: { path: { isolation_id: isolation.isolation_id } }, body: { reason, is_forced: false } })),

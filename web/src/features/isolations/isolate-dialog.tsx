@@ -5,10 +5,12 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, dataOf } from "../../api/client";
 import { Verdict } from "../../ui/verdict";
+import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 export function IsolateDialog({ close }: { close: () => void }) {
   const say = useSay();
+  useFocusBack();
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [machine, setMachine] = useState("");

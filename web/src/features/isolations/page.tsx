@@ -2,7 +2,7 @@
 import { Button } from "@fluentui/react-components";
 import { PlugDisconnected20Regular } from "@fluentui/react-icons";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
@@ -38,14 +38,15 @@ function Body({ isolations }: { isolations: Isolation[] }) {
       <div className="page-head">
         <div className="grow">
           <h1>{say("containment.title")}</h1>
-          <div className="facts">{say("containment.facts", { isolated: open.length, unproved: unproved.length, waiting: waiting?.length ?? 0 })}</div>
+          <div className="facts"><span>{say(open.length === 1 ? "containment.factOne" : "containment.facts", { isolated: open.length, unproved: unproved.length })}</span>
+            {(waiting?.length ?? 0) > 0 && <Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say(waiting?.length === 1 ? "containment.waitsOne" : "containment.waits", { count: waiting?.length ?? 0 })}</Link>}</div>
         </div>
         <Button icon={<PlugDisconnected20Regular />} onClick={() => setIsolating(true)}>{say("containment.isolate")}</Button>
       </div>
       {isolations.length === 0 ? <Empty text={say("containment.none")} /> : (
         <div className="card">
           <Grid
-            label={say("containment.title")} columns={useColumns()} rows={isolations} idOf={(each) => each.isolation_id} selected={chosen?.isolation_id}
+            label={say("containment.title")} columns={useColumns()} rows={isolations} idOf={(each) => each.isolation_id} from="/api/v1/isolations" selected={chosen?.isolation_id}
             open={(each) => void navigate({ to: `/containment/${each.isolation_id}` as never })}
           />
         </div>
@@ -68,9 +69,14 @@ function useColumns(): Column<Isolation>[] {
     { key: "live", title: say("containment.sessions"), width: 150, keep: true, cell: (each) => isOpen(each) && <Verdict word={wordOfFinding("live_sessions_cut", each.live_sessions_cut)} /> },
     { key: "identity", title: say("containment.identity"), width: 150, keep: true, cell: (each) => isOpen(each) && <Verdict word={wordOfFinding("metadata_service_blocked", each.metadata_service_blocked)} /> },
     { key: "since", title: say("word.since"), width: 120, cell: (each) => <span className="mono">{moment(each.opened_at, now)}</span> },
-    { key: "by", title: say("word.by"), cell: (each) => `${each.opened_by.kind} ${each.opened_by.name}` },
+    { key: "by", title: say("word.by"), cell: (each) => <By isolation={each} /> },
     { key: "lease", title: say("containment.lease"), width: 150, isNumber: true, cell: (each) => (isOpen(each) ? <span className="strong">{countdown(each.lease_ends_at, now)}</span> : <span className="note">{each.ended_at ? moment(each.ended_at, now) : ""}</span>) },
   ];
+}
+
+function By({ isolation }: { isolation: Isolation }) {
+  const name = String(isolation.opened_by.name);
+  return isolation.run_id && isolation.opened_by.kind === "playbook" ? <Link to={`/runs/${isolation.run_id}` as never} onClick={(event) => event.stopPropagation()}>{name}</Link> : <>{name}</>;
 }
 
 function StateOf({ isolation }: { isolation: Isolation }) {

@@ -4,10 +4,12 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiError, api, dataOf } from "../../api/client";
 import { Shown } from "../../ui/states";
+import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 export function ReleaseDialog({ id, close }: { id: string; close: () => void }) {
   const say = useSay();
+  useFocusBack();
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
   const [isForced, setForced] = useState(false);

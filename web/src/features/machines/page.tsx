@@ -22,7 +22,7 @@ export function MachinesPage() {
   return (
     <>
       <div className="page-head"><h1>{say("machines.title")}</h1></div>
-      <Shown asked={asked} rows={6}>{(found) => (found.length === 0 ? <Empty text={say("machines.none")} /> : <div className="card"><Grid label={say("machines.title")} columns={columns} rows={found} idOf={(each) => each.machine_id} /></div>)}</Shown>
+      <Shown asked={asked} rows={6}>{(found) => (found.length === 0 ? <Empty text={say("machines.none")} /> : <div className="card"><Grid label={say("machines.title")} columns={columns} rows={found} idOf={(each) => each.machine_id} from="/api/v1/machines" /></div>)}</Shown>
     </>
   );
 }

@@ -9,7 +9,8 @@ import { clock, since, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { FirstRun } from "./first-run";
-import { Hours } from "./hours";
+import { Evidence } from "./evidence";
+import { Hours, Legend } from "./hours";
 import { InForce } from "./in-force";
 
 type Overview = Schemas["OverviewOut"];
@@ -37,7 +38,7 @@ function Body({ found }: { found: Overview }) {
           <Lamp found={found} now={now} />
           <Queue found={found} now={now} />
           <section className="card" aria-labelledby="hours">
-            <div className="card-head"><h2 id="hours">{say("overview.alertsByHour")}</h2></div>
+            <div className="card-head"><h2 id="hours">{say("overview.alertsByHour")}</h2><Legend /></div>
             <div className="card-body"><Hours hours={found.alerts_by_hour} /></div>
           </section>
         </div>
@@ -59,21 +60,26 @@ function Lamp({ found, now }: { found: Overview; now: Date }) {
   if (open) {
     const lives = open.live_sessions_cut === "failed";
     return (
-      <section className="lamp" aria-label={say("overview.liveSession")}>
-        <span className="lamp-label">{say("overview.liveSession")} · {since(open.opened_at, now)}</span>
+      <section className="lamp" aria-label={say(lives ? "overview.liveSession" : "overview.notClosed")}>
+        <span className="lamp-label"><img src="/logo.svg" alt="" width={18} height={18} /> <b>{say(lives ? "overview.liveSession" : "overview.notClosed")}</b> {say("overview.waiting", { span: since(open.opened_at, now) })}</span>
         <h2>{say(lives ? "overview.stillConnected" : "overview.notBlocked", { machine: open.machine_name })}</h2>
         {lives && <p className="quiet">{say("overview.stillConnectedNote", { machine: open.machine_name, time: clock(open.opened_at) })}</p>}
-        <Link to={`/containment/${open.isolation_id}` as never}><button type="button" className="signal" tabIndex={-1}>{say("overview.openContainment")}</button></Link>
+        <Evidence id={open.isolation_id} opened={open.opened_at} now={now} />
+        <div className="row wrap">
+          <Link to={`/containment/${open.isolation_id}` as never} className="signal">{say("overview.openContainment")}</Link>
+          {open.incident_id && <Link to={`/incidents/${open.incident_id}` as never} className="quiet-button">{say("overview.openIncident")}</Link>}
+          <span className="note">{say("overview.lampNote")}</span>
+        </div>
       </section>
     );
   }
   if (!approval) return null;
   return (
     <section className="lamp" aria-label={say("overview.approvalLabel")}>
-      <span className="lamp-label">{say("overview.approvalLabel")} · {say("overview.expires", { span: span(new Date(approval.expires_at).getTime() - now.getTime()) })}</span>
+      <span className="lamp-label"><img src="/logo.svg" alt="" width={18} height={18} /> <b>{say("overview.approvalLabel")}</b> {say("overview.expires", { span: span(new Date(approval.expires_at).getTime() - now.getTime()) })}</span>
       <h2>{approval.title}</h2>
       <p className="quiet">{say("admin.askedBy", { who: approval.asked_by })}</p>
-      <Link to={"/admin" as never} search={{ tab: "approvals" } as never}><button type="button" className="signal" tabIndex={-1}>{say("word.review")}</button></Link>
+      <Link to={"/admin" as never} search={{ tab: "approvals" } as never} className="signal">{say("word.review")}</Link>
     </section>
   );
 }
@@ -85,9 +91,9 @@ function Queue({ found, now }: { found: Overview; now: Date }) {
   if (count === 0 && found.set_aside_count === 0) return null;
   return (
     <section className="card" aria-labelledby="next">
-      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say("overview.items", { count })}</span></div>
+      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say(count === 1 ? "grid.one" : "grid.count", { count })}</span></div>
       <table className="grid" aria-labelledby="next">
-        <colgroup><col style={{ width: 130 }} /><col /><col style={{ width: 180 }} /><col style={{ width: 90 }} /></colgroup>
+        <colgroup><col style={{ width: 160 }} /><col /><col style={{ width: 180 }} /><col style={{ width: 90 }} /></colgroup>
         <tbody>
           {approvals.map((each) => (
             <tr key={each.approval_id}>
@@ -98,8 +104,8 @@ function Queue({ found, now }: { found: Overview; now: Date }) {
           {found.incidents.map((each) => (
             <tr key={each.incident_id}>
               <td><Severity value={each.severity} /></td>
-              <td><Link to={`/incidents/${each.incident_id}` as never}>{say("word.incident")} {each.number}</Link> {each.title}</td>
-              <td className="note">{say("overview.openFor", { span: since(each.created_at, now) })}</td>
+              <td><Link className="in-text" to={`/incidents/${each.incident_id}` as never}>{say("word.incident")} {each.number}</Link> {each.title}</td>
+              <td className="note">{each.owner ? `${each.owner}, ` : ""}{say("overview.openFor", { span: since(each.created_at, now) })}</td>
               <td className="right"><Link to={`/incidents/${each.incident_id}` as never}>{say("word.open")}</Link></td>
             </tr>
           ))}
@@ -121,7 +127,7 @@ function Runs({ found }: { found: Overview }) {
   return (
     <section className="card" aria-labelledby="runs">
       <div className="card-head"><h2 id="runs">{say("overview.runs")}</h2><Link to={"/runs" as never}>{say("word.all")}</Link></div>
-      <div className="card-body row wrap" style={{ gap: 32 }}>
+      <div className="card-body figures">
         {Object.entries(found.run_counts).map(([status, count]) => (
           <div key={status}><div className="figure">{count}</div><Verdict word={wordOfStatus(status)} /></div>
         ))}
@@ -137,10 +143,10 @@ function Response({ found }: { found: Overview }) {
   return (
     <section className="card" aria-labelledby="response">
       <div className="card-head"><h2 id="response">{say("overview.response")}</h2></div>
-      <div className="card-body row wrap" style={{ gap: 32 }}>
+      <div className="card-body figures">
         <div><div className="figure">{detect === null ? "–" : span(detect * 1000)}</div><span className="note">{say("overview.detect")}</span></div>
         <div><div className="figure">{contain === null ? "–" : span(contain * 1000)}</div><span className="note">{say("overview.contain")}</span></div>
-        <div><div className="figure">{proved === null ? "–" : `${proved} %`}</div><span className="note">{say("overview.proved")}</span></div>
+        <div><div className="figure">{proved === null ? "–" : `${Math.round(proved)} %`}</div><span className="note">{say("overview.proved")}</span></div>
       </div>
     </section>
   );

@@ -4,10 +4,12 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, dataOf } from "../../api/client";
+import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
 export function ImportDialog({ close }: { close: () => void }) {
   const say = useSay();
+  useFocusBack();
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [name, setName] = useState("");

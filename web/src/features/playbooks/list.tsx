@@ -34,7 +34,7 @@ export function PlaybooksPage() {
         <Button appearance="primary" onClick={() => setImporting(true)}>{say("playbooks.import")}</Button>
       </div>
       <Shown asked={asked} rows={6}>{(found) => (found.length === 0 ? <Empty text={say("playbooks.none")} /> : (
-        <div className="card"><Grid label={say("playbooks.title")} columns={columns} rows={found} idOf={(each) => each.playbook_id} open={(each) => void navigate({ to: `/playbooks/${each.playbook_id}` as never })} /></div>
+        <div className="card"><Grid label={say("playbooks.title")} columns={columns} rows={found} idOf={(each) => each.playbook_id} from="/api/v1/playbooks" open={(each) => void navigate({ to: `/playbooks/${each.playbook_id}` as never })} /></div>
       ))}</Shown>
       {isImporting && <ImportDialog close={() => setImporting(false)} />}
     </>

@@ -6,6 +6,7 @@ import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Code } from "../../ui/code";
 import { Shown } from "../../ui/states";
+import { useCrumb } from "../../ui/crumb";
 import { moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 
@@ -19,6 +20,7 @@ export function PlaybookPage() {
 
 function Body({ playbook }: { playbook: Playbook }) {
   const say = useSay();
+  useCrumb(playbook.name);
   const now = useNow();
   const queries = useQueryClient();
   const publish = useMutation({

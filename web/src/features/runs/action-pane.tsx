@@ -5,14 +5,15 @@ import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Code } from "../../ui/code";
 import { clockTenths, span } from "../../ui/time";
-import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { Verdict, wordOfFinding, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
-import { type Action, titleOf } from "./actions";
+import { type Action, flat, titleOf } from "./actions";
+import type { Isolation } from "./proof";
 import { Why } from "./why";
 
 type Run = Schemas["RunDetail"];
 
-export function ActionPane({ run, action }: { run: Run; action: Action | undefined }) {
+export function ActionPane({ run, action, isolation }: { run: Run; action: Action | undefined; isolation: Isolation | undefined }) {
   const say = useSay();
   if (!action) return <aside className="run-pane card-body note">{say("runs.selectAction")}</aside>;
   return (
@@ -32,10 +33,42 @@ export function ActionPane({ run, action }: { run: Run; action: Action | undefin
           <Payload run={run} action={action} part="inputs" title={say("runs.input")} />
           <Payload run={run} action={action} part="outputs" title={say("runs.output")} />
         </div>
-        {action.why !== null && action.why !== undefined && <Why value={action.why} branch={action.branch ?? ""} />}
+        <Reason run={run} action={action} />
+        {isolation?.verified_at && action.operation && <Afterwards isolation={isolation} />}
         <JobLog run={run} action={action} />
       </div>
     </aside>
+  );
+}
+
+/** Of a condition its own; of any other the condition it stands in. */
+function Reason({ run, action }: { run: Run; action: Action }) {
+  const own = action.why === null || action.why === undefined ? undefined : action;
+  const condition = own ?? conditionAround(run.actions, action.key);
+  if (!condition) return null;
+  return <Why value={condition.why} title={titleOf(condition)} />;
+}
+
+function conditionAround(actions: Action[], key: string): Action | undefined {
+  for (const each of actions) {
+    const branch = each.branches?.find((one) => flat(one.actions).some((inner) => inner.key === key));
+    if (branch) return conditionAround(branch.actions, key) ?? (each.why ? each : undefined);
+  }
+  return undefined;
+}
+
+const FINDINGS = ["new_connections_blocked", "live_sessions_cut", "metadata_service_blocked"] as const;
+
+function Afterwards({ isolation }: { isolation: Isolation }) {
+  const say = useSay();
+  return (
+    <section className="pane-part" aria-label={say("runs.proof")}>
+      <div className="row"><h3 className="grow">{say("runs.proof")}</h3><Link to={`/containment/${isolation.isolation_id}` as never}>{isolation.machine_name}</Link></div>
+      <table className="grid framed" aria-label={say("runs.proof")}>
+        <colgroup><col /><col style={{ width: 150 }} /></colgroup>
+        <tbody>{FINDINGS.map((name) => <tr key={name}><td>{say(`finding.${name}`)}</td><td><Verdict word={wordOfFinding(name, isolation[name])} /></td></tr>)}</tbody>
+      </table>
+    </section>
   );
 }
 
@@ -67,7 +100,7 @@ function JobLog({ run, action }: { run: Run; action: Action }) {
   });
   if (!job) return null;
   return (
-    <section style={{ marginTop: 16 }} aria-label={say("runs.jobLog")}>
+    <section className="pane-part" aria-label={say("runs.jobLog")}>
       <div className="row"><h3 className="grow">{say("runs.jobLog")}</h3><Link to={`/jobs/${job.job_id}` as never}>{job.runbook}</Link></div>
       <pre className="code" tabIndex={0}>{(lines ?? []).map((line) => `${clockTenths(line.at)}  ${line.text}\n`).join("")}{job.exception && <span className="tone-bad">{job.exception}</span>}</pre>
     </section>

@@ -1,5 +1,5 @@
 // The run as its designer drew it: the path taken in green, what was not taken greyed, one click to an action.
-import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import { Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
 import { useEffect, useState } from "react";
 import type { Schemas } from "../../api/client";
@@ -7,6 +7,7 @@ import { span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { type Action, titleOf } from "./actions";
+import { iconOf } from "./icons";
 import { type Placed, layOut } from "./layout";
 
 interface RunGraphProps {
@@ -50,8 +51,9 @@ export function RunGraph({ run, chosen, choose }: RunGraphProps) {
     selectable: false, draggable: false, focusable: false,
     data: { action: node.action, label: node.label, isTaken: node.isTaken, isChosen: node.id === chosen, choose, share: shareOf(node.action) },
   }));
-  const edges: Edge[] = placed.edges.map((edge) => ({
-    id: edge.id, source: edge.source, target: edge.target, type: "smoothstep", focusable: false,
+  const edges: (Edge & { pathOptions?: object })[] = placed.edges.map((edge) => ({
+    id: edge.id, source: edge.source, target: edge.target, type: "smoothstep", focusable: false, zIndex: 1, pathOptions: { offset: 6, borderRadius: 4 },
+    markerEnd: { type: MarkerType.ArrowClosed, width: edge.isTaken ? 12 : 14, height: edge.isTaken ? 12 : 14, color: edge.isTaken ? "var(--gsOk)" : "var(--gsLineStrong)" },
     style: edge.isTaken ? { stroke: "var(--gsOk)", strokeWidth: 2.5 } : { stroke: "var(--gsLineStrong)", strokeWidth: 1.5, strokeDasharray: "4 4" },
   }));
   return (
@@ -59,8 +61,7 @@ export function RunGraph({ run, chosen, choose }: RunGraphProps) {
       nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} fitView fitViewOptions={{ padding: 0.1, maxZoom: 1 }} minZoom={0.1} maxZoom={1.5}
       nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} onlyRenderVisibleElements proOptions={{ hideAttribution: true }} aria-label={say("runs.graph")}
     >
-      <Background color="var(--gsLine)" />
-      <Controls showInteractive={false} />
+            <Controls showInteractive={false} />
     </ReactFlow>
   );
 }
@@ -73,8 +74,8 @@ function ActionNode({ id, data }: NodeProps<Node<Data>>) {
     <>
       <Handle type="target" position={Position.Top} isConnectable={false} />
       <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => action && data.choose(id)} aria-pressed={data.isChosen} disabled={!action}>
-        <span className="row"><span className="strong grow cut">{action ? titleOf(action) : data.label}</span>{action && <IconOf action={action} />}</span>
-        <span className="note cut">{action ? (isSkipped ? say("word.skipped") : span(action.milliseconds)) : say("runs.trigger")}</span>
+        <span className="row"><span className="node-icon">{iconOf(action)}</span><span className="strong grow cut">{action ? titleOf(action) : data.label}</span>{action ? <IconOf action={action} /> : <span className="icon-only"><Verdict word="done" /></span>}</span>
+        <span className="note cut node-note">{action ? (isSkipped ? say("word.skipped") : span(action.milliseconds)) : say("runs.trigger")}</span>
         <span className="node-time"><i style={{ marginLeft: `${data.share[0] * 100}%`, width: `${data.share[1] * 100}%` }} /></span>
       </button>
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
@@ -83,6 +84,7 @@ function ActionNode({ id, data }: NodeProps<Node<Data>>) {
 }
 
 function BoxNode({ id, data }: NodeProps<Node<Data>>) {
+  const say = useSay();
   const { action } = data;
   if (!action) return null;
   return (
@@ -90,12 +92,17 @@ function BoxNode({ id, data }: NodeProps<Node<Data>>) {
       <Handle type="target" position={Position.Top} isConnectable={false} />
       <div className={`box ${action.status === "Skipped" ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`}>
         <button type="button" className="box-head" onClick={() => data.choose(id)} aria-pressed={data.isChosen}>
-          <span className="strong cut">{titleOf(action)}</span><span className="note">{action.branch ?? ""}</span><span className="grow" /><IconOf action={action} />
+          <span className="node-icon">{iconOf(action)}</span><span className="strong cut">{titleOf(action)}</span><span className="note">{branchWord(action, say)}</span><span className="grow" /><IconOf action={action} />
         </button>
       </div>
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
     </>
   );
+}
+
+function branchWord(action: Action, say: (key: string) => string): string {
+  if (action.type !== "If" || !action.branch) return action.branch ?? "";
+  return say(action.branch === "actions" || action.branch === "True" ? "runs.true" : "runs.false").toLowerCase();
 }
 
 function BranchNode({ data }: NodeProps<Node<Data>>) {

@@ -7,14 +7,17 @@ import { useHeldBack } from "../../api/news";
 import { useNow } from "../../api/session";
 import { Empty, Loading, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
-import { Verdict, wordOfStatus } from "../../ui/verdict";
+import { useCrumb } from "../../ui/crumb";
+import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { type Action, flat } from "./actions";
 import { ActionPane } from "./action-pane";
+import { type Isolation, useIsolationsOfRuns, wordOfRun } from "./proof";
 import { TimeBars } from "./time-bars";
 
 type Run = Schemas["RunOut"];
-const RunGraph = lazy(() => import("./graph").then((module) => ({ default: module.RunGraph })));
+const loaded = import("./graph"); // on its way while the run itself is asked for
+const RunGraph = lazy(() => loaded.then((module) => ({ default: module.RunGraph })));
 
 export function RunsPage() {
   return <RunPage />;
@@ -23,6 +26,7 @@ export function RunsPage() {
 export function RunPage() {
   const asked = useQuery({ queryKey: ["runs"], queryFn: () => dataOf(api.GET("/api/v1/runs")) });
   const { id } = useParams({ strict: false }) as { id?: string };
+  if (id) return <Body runs={asked.data ?? []} id={id} />; // a run does not wait for the list of all
   return <Shown asked={asked} rows={8}>{(runs) => <Body runs={runs} id={id ?? runs[0]?.run_id} />}</Shown>;
 }
 
@@ -41,6 +45,8 @@ function List({ runs, id }: { runs: Run[]; id: string | undefined }) {
   const say = useSay();
   const now = useNow();
   const held = useHeldBack(["run"], "runs");
+  const isolations = useIsolationsOfRuns();
+  const machines = useMachinesOfRuns(runs, isolations);
   return (
     <aside className="run-list" aria-label={say("runs.title")}>
       <div className="card-head"><h2>{say("runs.title")}</h2><span className="note">{say("runs.all")}</span></div>
@@ -49,15 +55,25 @@ function List({ runs, id }: { runs: Run[]; id: string | undefined }) {
         {runs.map((run) => (
           <li key={run.run_id}>
             <Link to={`/runs/${run.run_id}` as never} aria-current={run.run_id === id ? "true" : undefined}>
-              <span className="row"><span className="strong">{run.number}</span><span className="grow cut">{run.playbook_name}</span><Verdict word={wordOfStatus(run.status)} /></span>
-              <span className="row note"><span>{moment(run.accepted_at, now)}</span><span className="grow" /><span>{span(run.milliseconds)}</span></span>
+              <span className="row"><span className="strong">{run.number}</span><span className="grow cut">{machines.get(run.run_id) ?? run.playbook_name}</span><Verdict word={wordOfRun(run, isolations.get(run.run_id))} /></span>
+              <span className="row note"><span>{moment(run.accepted_at, now)}</span><span className="grow cut">{machines.has(run.run_id) ? run.playbook_name : ""}</span><span>{span(run.milliseconds)}</span></span>
             </Link>
           </li>
         ))}
       </ul>
-      <p className="card-body note">{say("runs.more", { count: runs.length })}</p>
+      <p className="card-body note">{say(runs.length === 1 ? "grid.one" : "grid.count", { count: runs.length })}</p>
     </aside>
   );
+}
+
+/** The machine a run was about: the one it isolated, else the one its alert names. */
+function useMachinesOfRuns(runs: Run[], isolations: Map<string, Isolation>): Map<string, string> {
+  const { data } = useQuery({ queryKey: ["alerts"], queryFn: () => dataOf(api.GET("/api/v1/alerts")), staleTime: 60_000 });
+  const named = new Map((data ?? []).map((each) => [each.alert_id, each.compromised_entity]));
+  return new Map(runs.flatMap((run) => {
+    const machine = isolations.get(run.run_id)?.machine_name ?? named.get(run.alert_id ?? "");
+    return machine ? [[run.run_id, machine] as const] : [];
+  }));
 }
 
 function Chosen({ id }: { id: string }) {
@@ -74,6 +90,8 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
   const now = useNow();
   const navigate = useNavigate();
   const { action } = useSearch({ strict: false }) as { action?: string };
+  const isolation = useIsolationsOfRuns().get(run.run_id);
+  useCrumb(`${say("word.run")} ${run.number}`);
   const actions = flat(run.actions);
   const chosen = actions.find((each) => each.key === action) ?? firstOfInterest(actions);
   const choose = (key: string) => void navigate({ to: `/runs/${run.run_id}` as never, search: { action: key } as never, replace: true });
@@ -81,14 +99,14 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
     <>
       <div className="run-middle">
         <div className="run-head">
-          <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfStatus(run.status)} pill /></div>
-          <div className="facts"><span>{moment(run.accepted_at, now)}, {span(run.milliseconds)}</span><Link to={`/playbooks/${run.playbook_id}` as never}>{run.playbook_name}</Link>
+          <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfRun(run, isolation)} pill /></div>
+          <div className="facts one-line"><span>{moment(run.accepted_at, now)}{run.milliseconds !== null && `, ${span(run.milliseconds)}`}</span><Link to={`/playbooks/${run.playbook_id}` as never}>{run.playbook_name}</Link>
             {run.alert_id && <Link to={`/alerts/${run.alert_id}` as never}>{say("word.alert")}</Link>}{run.trigger.by && <span>{run.trigger.by}</span>}</div>
         </div>
         <div className="run-graph"><Suspense fallback={<Loading />}><RunGraph run={run} chosen={chosen?.key ?? ""} choose={choose} /></Suspense></div>
         <TimeBars run={run} actions={actions} chosen={chosen?.key} choose={choose} />
       </div>
-      <ActionPane run={run} action={chosen} />
+      <ActionPane run={run} action={chosen} isolation={isolation} />
     </>
   );
 }

@@ -2,7 +2,7 @@
 import type { Schemas } from "../../api/client";
 import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
-import { type Action, titleOf } from "./actions";
+import { type Action, CONTAINERS, titleOf } from "./actions";
 
 interface TimeBarsProps {
   run: Schemas["RunDetail"];
@@ -13,7 +13,7 @@ interface TimeBarsProps {
 
 export function TimeBars({ run, actions, chosen, choose }: TimeBarsProps) {
   const say = useSay();
-  const ran = actions.filter((each) => each.started_at && each.status !== "Skipped");
+  const ran = actions.filter((each) => each.started_at && each.status !== "Skipped" && !CONTAINERS.has(each.type));
   const start = new Date(run.started_at ?? run.accepted_at).getTime();
   const end = Math.max(...ran.map((each) => new Date(each.ended_at ?? each.started_at ?? 0).getTime()), start + 1);
   const share = (at: number) => (100 * (at - start)) / (end - start);

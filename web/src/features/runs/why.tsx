@@ -17,15 +17,15 @@ interface Row {
   isOperator: boolean;
 }
 
-export function Why({ value, branch }: { value: unknown; branch: string }) {
+export function Why({ value, title }: { value: unknown; title: string }) {
   const say = useSay();
   const expression = (value as { expression?: Explained | string }).expression;
   const rows = typeof expression === "object" ? rowsOf(expression) : [];
   return (
-    <section style={{ marginTop: 16 }} aria-label={say("runs.why")}>
-      <div className="row"><h3 className="grow">{say("runs.why")}</h3><span className="note">{branch}</span></div>
+    <section className="pane-part" aria-label={say("runs.why")}>
+      <div className="row"><h3 className="grow">{say("runs.why")}</h3><span className="note">{title}</span></div>
       {rows.length === 0 ? <Code value={value} /> : (
-        <table className="grid" aria-label={say("runs.why")} style={{ border: "1px solid var(--gsLine)" }}>
+        <table className="grid framed" aria-label={say("runs.why")}>
           <colgroup><col /><col style={{ width: 130 }} /></colgroup>
           <tbody>
             {rows.map((row, index) => (

@@ -6,7 +6,7 @@ import { ApiError, type Schemas, api, dataOf } from "../../api/client";
 import { Empty } from "../../ui/states";
 import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
-import { asCsv, download } from "./csv";
+import { asCsv, download } from "../../ui/csv";
 
 type Answer = Schemas["AnswerOut"];
 const FIRST = "Syslog\n| order by TimeGenerated desc\n| take 100";
@@ -42,7 +42,8 @@ function Tables({ take }: { take: (name: string) => void }) {
     <aside className="card logs-tables" aria-label={say("logs.tables")}>
       {(data ?? []).map((table) => (
         <details key={table.name}>
-          <summary><button type="button" className="plain" title={table.meaning} onClick={() => take(table.name)}>{table.name}</button></summary>
+          <summary title={table.meaning}>{table.name}</summary>
+          <button type="button" className="plain" style={{ paddingLeft: 18 }} aria-label={say("logs.take", { table: table.name })} onClick={() => take(table.name)}>{say("logs.takeShort")}</button>
           <ul>{table.columns.map((column) => <li key={column.name} title={column.meaning}><span>{column.name}</span> <span className="note">{column.type}</span></li>)}</ul>
         </details>
       ))}

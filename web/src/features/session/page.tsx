@@ -5,6 +5,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ApiError, api, dataOf } from "../../api/client";
 import { type Me, useSession } from "../../api/session";
 import { useSay } from "../../ui/words";
+import { Harbour } from "./harbour";
 
 export function SignInPage() {
   const say = useSay();
@@ -43,8 +44,8 @@ export function SignInPage() {
   };
   return (
     <main className="sign-in">
-      <form className="card" onSubmit={submit}>
-        <img src="/logo.svg" alt="" width={56} height={56} className="sign-in-mark" />
+      <Harbour />
+      <form onSubmit={submit}>
         <h1>{say("signIn.title")}</h1>
         <p className="quiet">{say("signIn.where", { host: window.location.host })}</p>
         {error && (
@@ -56,7 +57,7 @@ export function SignInPage() {
         <Field label={say("signIn.password")}><Input name="password" type="password" autoComplete="current-password" required /></Field>
         {needsCode && <Field label={say("signIn.code")}><Input name="code" inputMode="numeric" autoComplete="one-time-code" /></Field>}
         <Button appearance="primary" type="submit" disabled={isBusy}>{say(isBusy ? "signIn.busy" : "signIn.button")}</Button>
-        <p className="note">{say("signIn.lockedOut")} <code className="mono">guardship admin reset NAME</code></p>
+        <p className="note">{say("signIn.lockedOut")}<br /><code className="mono">guardship admin reset NAME</code></p>
       </form>
     </main>
   );
