@@ -38,6 +38,8 @@ def backup(target: Annotated[Path, typer.Argument(help="File to write, ending in
     layout = Layout(settings.home)
     if target.exists():
         raise BackupError(f"{target} is there already", hint="name a new file")
+    if not target.absolute().parent.is_dir():
+        raise BackupError(f"there is no folder {target.absolute().parent}", hint="make it first, or name another file")
     if not layout.database.exists():
         raise BackupError(f"there is no database in {settings.home}")
     with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".guardship-backup-") as folder:

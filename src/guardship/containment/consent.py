@@ -29,7 +29,7 @@ class WriteHeld(GuardshipError):
     fault = Fault.CONFLICT
 
     def __init__(self, approval_id: str, text: str) -> None:
-        super().__init__(f"{text}: a person has to approve", hint=f"approval {approval_id} waits under Containment")
+        super().__init__(f"{text}: a person has to approve", hint=f"approval {approval_id} waits under Admin, Approvals")
         self.approval_id = approval_id
 
 

@@ -206,7 +206,7 @@ class Scheduler:
         verdict = self._judge(session, rule, row, findings, now)
         alerts = raise_alerts(session, verdict.fresh, self._context, at=now) if verdict.fresh else []
         _count_repeats(session, verdict, now)
-        if findings:
+        if verdict.fresh:
             row.last_match_at = now
         row.alert_count += len(alerts)
         if alerts and rule.suppress_by == "rule" and rule.suppression_seconds:

@@ -92,7 +92,7 @@ function JobLog({ run, action }: { run: Run; action: Action }) {
   const say = useSay();
   const isJob = action.operation?.toLowerCase().includes("create_job") ?? false;
   const { data: jobs } = useQuery({ queryKey: ["job", "of", run.run_id, action.status], queryFn: () => dataOf(api.GET("/api/v1/jobs")), enabled: isJob });
-  const job = jobs?.find((each) => each.run_id === run.run_id);
+  const job = isJob ? jobs?.find((each) => each.run_id === run.run_id) : undefined;
   const { data: lines } = useQuery({
     queryKey: ["job", "streams", job?.job_id, job?.status],
     queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job?.job_id ?? "" } } })),
