@@ -236,7 +236,7 @@ def set_enabled(session: Session, rule_id: str, is_enabled: bool, *, by: str, at
     if frequency_seconds is not None:
         if frequency_seconds < SMALLEST_SECONDS:
             raise BadRule(f"a rule runs every {SMALLEST_SECONDS:g} s at most")
-        row.frequency_seconds = frequency_seconds
+        row.frequency_seconds, row.next_due_at = frequency_seconds, None
     if is_enabled and not row.is_enabled:
         row.next_due_at, row.seen_through, row.last_error = None, None, None
     row.is_enabled, row.changed_by, row.changed_at = is_enabled, by, at

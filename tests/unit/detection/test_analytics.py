@@ -48,6 +48,15 @@ def test_a_rule_runs_when_it_is_due_and_not_before(detection: Detection) -> None
     assert len(detection.run(after_seconds=1)) == 1
 
 
+def test_a_rule_that_is_to_run_more_often_does_so_at_once(detection: Detection) -> None:
+    rule_id = detection.arm(queryFrequency="300s", queryPeriod="300s")
+    detection.run()
+    with detection.database.transaction() as session:
+        set_enabled(session, rule_id, True, by="ada", at=START, frequency_seconds=2)
+    detection.say("alarm")
+    assert len(detection.run(after_seconds=2)) == 1
+
+
 def test_a_row_that_states_an_old_time_is_seen_when_it_arrives(detection: Detection) -> None:
     detection.arm()
     detection.run()
