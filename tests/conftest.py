@@ -1,10 +1,14 @@
 """For every test: logs are quiet, sockets beyond loopback are shut."""
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
+
+_BROWSER = Path(__file__).with_name("browser")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,3 +21,10 @@ def _quiet_logs() -> None:
 
 def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """The browser's tests come last, in whatever order: Playwright keeps a loop in this thread, in which no other test could start one."""
+    yield
+    items.sort(key=lambda item: _BROWSER in item.path.parents)
