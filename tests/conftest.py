@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
+from tests.hosts import demand_root
 
 _BROWSER = Path(__file__).with_name("browser")
 
@@ -17,6 +18,11 @@ def _quiet_logs() -> None:
     structlog.configure(
         processors=[structlog.processors.KeyValueRenderer()], logger_factory=structlog.ReturnLoggerFactory(), wrapper_class=wrapper
     )
+
+
+@pytest.fixture
+def as_root() -> None:
+    demand_root()
 
 
 def pytest_runtest_setup() -> None:

@@ -1,4 +1,8 @@
-"""Write a migration from what the tables in the code and the newest migration differ by: `new_migration.py "Add a column to …"`."""
+"""Write a migration from what the tables in the code and the newest migration differ by.
+
+new_migration.py "Add a column to …"
+new_migration.py "The tables of identity" identity      the tables of one package alone
+"""
 
 import sys
 import tempfile
@@ -12,11 +16,13 @@ from guardship.migrations.upgrading import HERE, config_for
 
 
 def main() -> None:
-    message = sys.argv[1]
+    message, package = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     count = len(list((HERE / "versions").glob("[0-9]*.py")))
     with tempfile.TemporaryDirectory() as folder:
         config = config_for(Path(folder) / "old.db")
-        command.upgrade(config, "head")
+        if count:
+            command.upgrade(config, "head")
+        config.attributes["package"] = package
         command.revision(config, message=message, autogenerate=True, rev_id=f"{count + 1:04d}")
 
 

@@ -238,6 +238,7 @@ class _Night:
         row.new_connections_blocked = row.metadata_service_blocked = Finding.VERIFIED
         row.live_sessions_cut = Finding(facts.get("live_sessions_cut", Finding.VERIFIED))
         row.verified_at = self._story.at(facts["verified"])
+        row.contained_at = row.verified_at if row.new_connections_blocked == row.live_sessions_cut == Finding.VERIFIED else None
         if "ended" in facts:
             row.state, row.ended_at = State.RELEASED, self._story.at(facts["ended"])
             row.ended_by, row.end_reason = facts["ended_by"], facts["end_reason"]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDINARY = 65534
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
+@pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("uid", [0, ORDINARY], ids=["root", "ordinary user"])
 def test_the_demo_runs_from_a_closed_clone(tmp_path: Path, uid: int) -> None:
     home = tmp_path / "closed"

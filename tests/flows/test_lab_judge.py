@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.hosts import cannot
 from tests.unit.lab.laboratory import Laboratory
 
 from guardship.cloud.arm import Actor, ActorKind
@@ -22,7 +23,7 @@ PORTS = ("*", "22", "80", "1-100", "5000-6000", "9007")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with Laboratory(tmp_path_factory.mktemp("lab")) as lab:
         if lab.ready["data_plane"] != "packets" or not lab.ready["ipv6"]:
-            pytest.skip("this host refuses namespaces, or has no IPv6")
+            cannot("this host refuses namespaces, or has no IPv6")
         yield lab
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.lab.laboratory import SOURCE, Laboratory
 
 COMMANDER = SOURCE.parent / "tests" / "unit" / "lab" / "commander.py"
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become someone else")
+needs_root = pytest.mark.usefixtures("as_root")
 
 
 def namespaces_of(pids: list[int]) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.hosts import cannot
 from tests.unit.lab.laboratory import Laboratory
 
 from guardship.cloud.arm import Actor, ActorKind
@@ -19,7 +20,7 @@ QUICK = 0.35
 def any_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with Laboratory(tmp_path_factory.mktemp(f"lab-{request.param}"), mode=request.param) as lab:
         if lab.ready["data_plane"] != "packets":
-            pytest.skip("this host refuses namespaces")
+            cannot("this host refuses namespaces")
         yield lab
 
 

@@ -39,7 +39,7 @@ class TroubledRule(BaseModel):
 
 
 class ResponseOut(BaseModel):
-    """Medians of the past 30 days, in seconds; None where nothing happened."""
+    """Medians of the past 30 days, in seconds; None where nothing happened. To contain: from the first write to the first proof."""
 
     detect_seconds: float | None
     contain_seconds: float | None
@@ -115,7 +115,7 @@ def _response(detected: list[tuple[datetime, datetime]], past: list[Isolation]) 
     proved = [row for row in verified if row.new_connections_blocked == row.live_sessions_cut == "verified"]
     return ResponseOut(
         detect_seconds=_median([(raised - started).total_seconds() for started, raised in detected]),
-        contain_seconds=_median([(row.verified_at - row.opened_at).total_seconds() for row in verified if row.verified_at]),
+        contain_seconds=_median([(row.contained_at - row.opened_at).total_seconds() for row in past if row.contained_at]),
         proved_percent=round(100 * len(proved) / len(verified), 1) if verified else None,
     )
 

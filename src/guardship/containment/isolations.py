@@ -69,7 +69,8 @@ class Isolation(Base):
     new_connections_blocked: Mapped[str] = mapped_column(String(20))
     live_sessions_cut: Mapped[str] = mapped_column(String(20))
     metadata_service_blocked: Mapped[str] = mapped_column(String(20))
-    verified_at: Mapped[datetime | None] = mapped_column(Moment)
+    verified_at: Mapped[datetime | None] = mapped_column(Moment)  # the last look
+    contained_at: Mapped[datetime | None] = mapped_column(Moment)  # the first look that proved it
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_by: Mapped[str | None] = mapped_column(String(200))
     end_reason: Mapped[str | None] = mapped_column(Text)

@@ -14,7 +14,7 @@ from guardship.clock import Clock
 from guardship.cloud.arm import Actor
 from guardship.containment import isolations, way_back
 from guardship.containment.isolations import OPEN_STATES, Isolation, Sort, State, WriteRow, WriteState
-from guardship.identity import audit
+from guardship.identity import approvals, audit
 from guardship.storage import outbox
 from guardship.storage.database import Database
 
@@ -113,6 +113,7 @@ class Outcomes:
         now = self._clock.now()
         isolation.state, isolation.ended_at, isolation.ended_by, isolation.end_reason = State.RELEASED, now, by[:200], reason
         way_back.save_file(self._files.folder, isolation, [], self._files.endpoint)
+        approvals.withdraw(session, subject=isolation.isolation_id, by=by, reason="the isolation has ended", at=now)
         outbox.publish(session, _stream(isolation), RELEASED, self._event(isolation, by), at=now)
 
     def _event(self, isolation: Isolation, by: str) -> dict[str, Any]:

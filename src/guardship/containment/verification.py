@@ -105,6 +105,8 @@ class Verification:
             isolation.live_sessions_cut = findings.live_sessions_cut
             isolation.metadata_service_blocked = findings.metadata_service_blocked
             isolation.verified_at = now
+            if isolation.contained_at is None and findings.is_contained:
+                isolation.contained_at = now
             session.add_all(_row(isolation_id, probe, now) for probe in probes)
             if not is_first and known == findings:
                 return

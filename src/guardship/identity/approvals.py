@@ -26,6 +26,7 @@ class Answer(StrEnum):
     APPROVED = "approved"
     REFUSED = "refused"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
 
 class Approval(Base):
@@ -49,6 +50,16 @@ class Approval(Base):
 class AlreadyAnswered(GuardshipError):
     code = "identity.already_answered"
     fault = Fault.CONFLICT
+
+
+class OwnRequest(GuardshipError):
+    code = "identity.own_request"
+    fault = Fault.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nobody approves what they asked for themselves", hint="ask another responder, or have one added under Admin, Access"
+        )
 
 
 def ask(
@@ -86,7 +97,7 @@ def answer(session: Session, approval_id: str, *, is_approved: bool, by: str, re
     if approval.answer != Answer.WAITING or approval.expires_at <= at:
         raise AlreadyAnswered(f"{approval.title}: this was {_state(approval, at)}")
     if approval.asked_by == by:
-        raise AlreadyAnswered("nobody approves what they asked for themselves", hint="ask another responder")
+        raise OwnRequest
     approval.answer = Answer.APPROVED if is_approved else Answer.REFUSED
     approval.answered_by, approval.answered_at, approval.reason = by, at, reason
     audit.record(
@@ -100,6 +111,15 @@ def answer(session: Session, approval_id: str, *, is_approved: bool, by: str, re
     payload = {"approval_id": approval_id, "kind": approval.kind, "subject": approval.subject, "answer": approval.answer, "by": by}
     outbox.publish(session, f"approval:{approval_id}", ANSWERED, payload | {"detail": approval.detail}, at=at)
     return approval
+
+
+def withdraw(session: Session, *, subject: str, by: str, reason: str, at: datetime) -> None:
+    """Nobody need answer what has become pointless: the waiting approvals of this subject end."""
+    query = select(Approval).where(Approval.subject == subject, Approval.answer == Answer.WAITING)
+    for approval in session.scalars(query):
+        approval.answer, approval.answered_by, approval.answered_at, approval.reason = Answer.WITHDRAWN, by[:200], at, reason
+        detail = {"approval_id": approval.approval_id, "reason": reason}
+        audit.record(session, who=by, act="approval.withdrawn", subject=subject, at=at, detail=detail)
 
 
 def use(session: Session, *, kind: str, subject: str, at: datetime) -> Approval | None:

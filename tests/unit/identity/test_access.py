@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from guardship.errors import GuardshipError
 from guardship.identity import approvals, audit, sessions, tokens, users
-from guardship.identity.approvals import AlreadyAnswered
+from guardship.identity.approvals import AlreadyAnswered, Answer, OwnRequest
 from guardship.identity.audit import AuditEntry
 from guardship.identity.roles import NotAllowed, Role, demand
 from guardship.identity.sessions import Caller, NewSession, Policy, SecondFactorNeeded, SignInRefused, TooManyTries, Try
@@ -261,8 +261,19 @@ def test_the_first_answer_counts(session: Session) -> None:
 def test_nobody_approves_what_they_asked_for(session: Session) -> None:
     approval = ask(session)
     session.flush()
-    with pytest.raises(AlreadyAnswered):
+    with pytest.raises(OwnRequest):
         approvals.answer(session, approval.approval_id, is_approved=True, by="run 2296", reason="me", at=NOW)
+
+
+def test_what_has_become_pointless_is_withdrawn(session: Session) -> None:
+    approval = ask(session)
+    session.flush()
+    approvals.withdraw(session, subject=approval.subject, by="user mara", reason="over", at=NOW)
+    session.flush()
+    assert approvals.waiting(session, at=NOW) == []
+    assert (approval.answer, approval.reason) == (Answer.WITHDRAWN, "over")
+    with pytest.raises(AlreadyAnswered, match="withdrawn by user mara"):
+        approvals.answer(session, approval.approval_id, is_approved=True, by="user jonas", reason="late", at=NOW)
 
 
 def test_an_approval_lets_one_act_through(session: Session) -> None:

@@ -82,9 +82,8 @@ def test_a_job_is_not_root_and_sees_little(job: Job) -> None:
     assert job.output[2] == "False False"
 
 
+@pytest.mark.usefixtures("as_root")
 def test_as_root_each_slot_has_a_uid_of_its_own(job: Job) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     job.run("import os; print(os.getuid(), os.getgroups())")
     assert job.output == ["60107 []"]
 
@@ -180,7 +179,7 @@ def test_the_token_stays_out_of_arguments_and_environment(job: Job) -> None:
     assert "TOKEN" not in job.output[0].upper()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
+@pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_an_ordinary_user_gets_walls_and_a_counting_watchdog(kind: WallKind, tmp_path: Path) -> None:
     """The same from a process of uid 65534, with the interpreter and the clone shown to it in a root of its own."""

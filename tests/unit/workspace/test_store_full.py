@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.hosts import cannot
 
 from guardship.clock import HeldClock
 from guardship.workspace.catalog import Catalog
@@ -25,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     if LIBC.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=8m") != 0:
-        pytest.skip("no right to mount a file system here")
+        cannot("no right to mount a file system here")
     yield disk
     LIBC.umount2(bytes(disk), 2)
 

@@ -2817,7 +2817,7 @@ export interface components {
         };
         /**
          * ResponseOut
-         * @description Medians of the past 30 days, in seconds; None where nothing happened.
+         * @description Medians of the past 30 days, in seconds; None where nothing happened. To contain: from the first write to the first proof.
          */
         ResponseOut: {
             /** Contain Seconds */

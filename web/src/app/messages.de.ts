@@ -4,7 +4,7 @@ import type { MessageKey } from "./messages.en";
 export const de: Record<MessageKey, string> = {
   "nav.overview": "Überblick", "nav.incidents": "Vorfälle", "nav.playbooks": "Playbooks", "nav.containment": "Eindämmung",
   "nav.machines": "Maschinen", "nav.logs": "Protokolle", "nav.admin": "Verwaltung", "nav.label": "Orte", "nav.skip": "Zur Seite springen",
-  "top.find": "Suchen oder tun", "top.isolated": "{count} isoliert", "top.live": "Live", "top.stale": "Keine Verbindung",
+  "top.find": "Alles finden", "top.isolated": "{count} isoliert", "top.live": "Live", "top.stale": "Keine Verbindung",
   "top.crumbs": "Wo Sie sind", "top.keys": "Tasten dieser Seite", "top.account": "Sie", "top.signOut": "Abmelden", "top.theme": "Farben", "top.language": "Sprache",
   "theme.system": "Wie das System", "theme.light": "Hell", "theme.dark": "Dunkel",
   "state.loading": "Lädt", "state.tryAgain": "Noch einmal", "state.notFound": "Diese Seite gibt es nicht",
@@ -15,7 +15,7 @@ export const de: Record<MessageKey, string> = {
   "keys.these": "Diese Tasten", "keys.rows": "Durch die Zeilen gehen", "keys.open": "Die Zeile öffnen", "keys.actions": "Eingabe und Ausgabe der Aktion zeigen",
   "keys.graph": "Durch die Aktionen des Graphen gehen", "keys.runQuery": "Die Abfrage ausführen", "keys.done": "Schließen",
   "grid.one": "1 Eintrag", "grid.count": "{count} Einträge", "grid.csv": "CSV", "grid.copy": "Als API-Aufruf kopieren", "grid.copied": "Kopiert",
-  "palette.title": "Suchen oder tun", "palette.empty": "So heißt hier nichts.",
+  "palette.title": "Alles finden", "palette.empty": "So heißt hier nichts.",
   "word.running": "Läuft", "word.done": "Fertig", "word.proved": "Bewiesen", "word.notProved": "Nicht bewiesen", "word.waiting": "Wartet",
   "word.failed": "Gescheitert", "word.skipped": "Übergangen", "word.queued": "In der Reihe", "word.released": "Freigegeben",
   "word.notCut": "Nicht getrennt", "word.notBlocked": "Nicht gesperrt", "word.open": "Offen", "word.cancelled": "Abgebrochen",

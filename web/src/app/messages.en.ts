@@ -2,7 +2,7 @@
 export const en = {
   "nav.overview": "Overview", "nav.incidents": "Incidents", "nav.playbooks": "Playbooks", "nav.containment": "Containment",
   "nav.machines": "Machines", "nav.logs": "Logs", "nav.admin": "Admin", "nav.label": "Places", "nav.skip": "Skip to the page",
-  "top.find": "Find or do anything", "top.isolated": "{count} isolated", "top.live": "Live", "top.stale": "No connection",
+  "top.find": "Find anything", "top.isolated": "{count} isolated", "top.live": "Live", "top.stale": "No connection",
   "top.crumbs": "Where you are", "top.keys": "Keys of this page", "top.account": "You", "top.signOut": "Sign out", "top.theme": "Theme", "top.language": "Language",
   "theme.system": "As the system", "theme.light": "Light", "theme.dark": "Dark",
   "state.loading": "Loading", "state.tryAgain": "Try again", "state.notFound": "There is no such page",
@@ -13,7 +13,7 @@ export const en = {
   "keys.these": "These keys", "keys.rows": "Walk the rows", "keys.open": "Open the row", "keys.actions": "Show the action's input and output", "keys.graph": "Walk the actions of the graph",
   "keys.runQuery": "Run the query", "keys.done": "Close",
   "grid.one": "1 item", "grid.count": "{count} items", "grid.csv": "CSV", "grid.copy": "Copy as API call", "grid.copied": "Copied",
-  "palette.title": "Find or do anything", "palette.empty": "Nothing is called that.",
+  "palette.title": "Find anything", "palette.empty": "Nothing is called that.",
   "word.running": "Running", "word.done": "Done", "word.proved": "Proved", "word.notProved": "Not proved", "word.waiting": "Waiting",
   "word.failed": "Failed", "word.skipped": "Skipped", "word.queued": "Queued", "word.released": "Released", "word.notCut": "Not cut",
   "word.notBlocked": "Not blocked", "word.open": "Open", "word.cancelled": "Cancelled", "word.timedOut": "Timed out",

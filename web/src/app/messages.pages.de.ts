@@ -51,7 +51,7 @@ export const pagesDe: Record<keyof typeof pages, string> = {
   "containment.cut": "Sitzung trennen", "containment.isolateTitle": "Eine Maschine isolieren", "containment.plan": "Was sich ändert",
   "containment.isolateDo": "{machine} isolieren", "containment.cancel": "Nicht jetzt",
   "containment.protected": "Diese Maschine ist geschützt: eine andere Person muss zustimmen.", "containment.extendTitle": "{machine} länger isoliert lassen?",
-  "containment.asked": "Gefragt. Es wartet auf die Freigabe einer anderen Person.", "containment.ended": "Freigegeben {time} durch {who}",
+  "containment.probedBefore": "Zuletzt geprüft {time}, vor dem Ende; über jetzt sagt das nichts", "containment.asked": "Gefragt. Es wartet auf die Freigabe einer anderen Person.", "containment.ended": "Freigegeben {time} durch {who}",
   "containment.moved": "Gruppe geändert auf {group}", "containment.before": "Früherer Zustand festgehalten: {group}", "containment.auditNote": "Audit",
   "incidents.title": "Vorfälle", "incidents.none": "Kein Vorfall. Das ist gut, oder keine Regel ist an.", "incidents.opened": "Eröffnet",
   "incidents.alerts": "Warnungen", "incidents.owner": "Zuständig", "incidents.nobody": "Niemand", "incidents.classification": "Einstufung",
@@ -93,5 +93,5 @@ export const pagesDe: Record<keyof typeof pages, string> = {
   "logs.hint": "Umschalt+Enter führt sie aus", "admin.title": "Verwaltung", "admin.access": "Zugang", "admin.audit": "Audit", "admin.approvals": "Freigaben",
   "admin.tokens": "API-Token", "admin.who": "Wer", "admin.act": "Tat", "admin.subject": "Gegenstand", "admin.chain": "{count} Einträge, {reason}",
   "admin.role": "Rolle", "admin.expires": "Läuft ab", "admin.scope": "Umfang", "admin.approve": "Zustimmen", "admin.refuse": "Ablehnen",
-  "admin.noApprovals": "Nichts wartet auf Freigabe.", "admin.lastSeen": "Angelegt", "admin.askedBy": "Gefragt von {who}", "admin.answer": "{title} beantworten",
+  "word.close": "Schließen", "admin.newUser": "Person hinzufügen", "admin.add": "Hinzufügen", "admin.displayName": "Angezeigt als", "admin.password": "Erstes Passwort", "admin.passwordNote": "Mindestens 12 Zeichen", "admin.noApprovals": "Nichts wartet auf Freigabe.", "admin.lastSeen": "Angelegt", "admin.askedBy": "Gefragt von {who}", "admin.answer": "{title} beantworten",
 };

@@ -46,7 +46,7 @@ export const pages = {
   "containment.noGroup": "no group", "containment.cutNote": "The network group holds for new connections only. Restarting the machine ends the session but loses what is in memory.",
   "containment.cut": "Cut the session", "containment.isolateTitle": "Isolate a machine", "containment.plan": "What will change",
   "containment.isolateDo": "Isolate {machine}", "containment.cancel": "Not now", "containment.protected": "This machine is protected: another person has to approve.",
-  "containment.extendTitle": "Keep {machine} isolated for longer?", "containment.asked": "Asked. It waits for another person's approval.",
+  "containment.extendTitle": "Keep {machine} isolated for longer?", "containment.probedBefore": "Last probed {time}, before it ended; this says nothing about now", "containment.asked": "Asked. It waits for another person's approval.",
   "containment.ended": "Released {time} by {who}", "containment.moved": "Group changed to {group}", "containment.before": "Earlier state kept: {group}",
   "containment.auditNote": "Audit",
 
@@ -84,5 +84,5 @@ export const pages = {
   "logs.csv": "As CSV", "logs.query": "Query", "logs.tables": "Tables", "logs.none": "No rows. The query ran; nothing matched.", "logs.take": "Query {table}", "logs.takeShort": "Query it", "logs.hint": "Shift+Enter runs it",
   "admin.title": "Admin", "admin.access": "Access", "admin.audit": "Audit", "admin.approvals": "Approvals", "admin.tokens": "API tokens", "admin.who": "Who", "admin.act": "Act",
   "admin.subject": "Subject", "admin.chain": "{count} entries, {reason}", "admin.role": "Role", "admin.expires": "Expires", "admin.scope": "Scope", "admin.approve": "Approve",
-  "admin.refuse": "Refuse", "admin.noApprovals": "Nothing waits for approval.", "admin.lastSeen": "Created", "admin.askedBy": "Asked by {who}", "admin.answer": "Answer {title}",
+  "admin.refuse": "Refuse", "word.close": "Close", "admin.newUser": "Add a user", "admin.add": "Add", "admin.displayName": "Shown as", "admin.password": "First password", "admin.passwordNote": "At least 12 characters", "admin.noApprovals": "Nothing waits for approval.", "admin.lastSeen": "Created", "admin.askedBy": "Asked by {who}", "admin.answer": "Answer {title}",
 } as const;

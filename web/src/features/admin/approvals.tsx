@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
+import { Refused } from "../../ui/refused";
 import { Empty, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
@@ -40,7 +41,7 @@ function One({ approval }: { approval: Approval }) {
       {isWaiting && (
         <>
           <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}><Textarea value={reason} onChange={(_, data) => setReason(data.value)} /></Field>
-          {answer.error && <p role="alert" className="field-error">{answer.error.message}</p>}
+          <Refused error={answer.error} />
           <div className="row" style={{ marginTop: 8 }}>
             <button type="button" className="danger" disabled={answer.isPending} onClick={() => go(true)}>{say("admin.approve")}</button>
             <Button appearance="primary" disabled={answer.isPending} onClick={() => go(false)}>{say("admin.refuse")}</Button>

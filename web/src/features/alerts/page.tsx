@@ -5,6 +5,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Code } from "../../ui/code";
+import { Refused } from "../../ui/refused";
 import { Severity } from "../../ui/severity";
 import { Shown } from "../../ui/states";
 import { clock } from "../../ui/time";
@@ -60,7 +61,7 @@ function RunPlaybook({ alert }: { alert: Alert }) {
         </div>
       ))}
       {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}
-      {run.error && <p className="card-body field-error" role="alert">{run.error.message}</p>}
+      <Refused error={run.error} place="card-body" />
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { Empty, Shown } from "../../ui/states";
 import { FocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
@@ -52,7 +53,7 @@ function Row({ rule }: { rule: Rule }) {
           <Dialog open onOpenChange={(_, data) => !data.open && setAsking(false)}>
             <DialogSurface><FocusBack /><DialogBody>
               <DialogTitle>{say("rules.armTitle", { name: rule.name })}</DialogTitle>
-              <DialogContent><p>{say("rules.armNote", { playbook: rule.playbook_name })}</p>{caught && <p>{say("rules.caught")}: {say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}</p>}{flip.error && <p role="alert" className="field-error">{flip.error.message}</p>}</DialogContent>
+              <DialogContent><p>{say("rules.armNote", { playbook: rule.playbook_name })}</p>{caught && <p>{say("rules.caught")}: {say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}</p>}<Refused error={flip.error} /></DialogContent>
               <DialogActions><Button onClick={() => setAsking(false)}>{say("rules.leaveOff")}</Button><Button appearance="primary" disabled={flip.isPending} onClick={() => flip.mutate(true)}>{say("rules.arm")}</Button></DialogActions>
             </DialogBody></DialogSurface>
           </Dialog>

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
+import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 const REASONS: Record<string, string[]> = {
@@ -36,7 +37,7 @@ export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDe
               <Select value={classification} onChange={(_, data) => setClassification(data.value)}>{Object.keys(REASONS).map((each) => <option key={each}>{each}</option>)}</Select>
             </Field>
             <Field label={say("word.reason")}><Textarea value={comment} onChange={(_, data) => setComment(data.value)} /></Field>
-            {end.error && <p role="alert" className="field-error">{end.error.message}</p>}
+            <Refused error={end.error} />
           </DialogContent>
           <DialogActions>
             <Button onClick={close}>{say("incidents.keepOpen")}</Button>

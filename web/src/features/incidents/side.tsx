@@ -5,6 +5,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { clock } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
@@ -49,7 +50,7 @@ function Playbooks({ incident }: { incident: Incident }) {
         </div>
       ))}
       {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}
-      {run.error && <p className="card-body field-error" role="alert">{run.error.message}</p>}
+      <Refused error={run.error} place="card-body" />
     </section>
   );
 }

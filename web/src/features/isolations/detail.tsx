@@ -59,7 +59,8 @@ function Body({ isolation, release }: { isolation: Isolation; release: () => voi
 function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FINDINGS)[number] }) {
   const say = useSay();
   const word = wordOfFinding(name, isolation[name]);
-  const tone = word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
+  const isOver = !OPEN.includes(isolation.state);
+  const tone = isOver ? "" : word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
   const latest = latestProbes(isolation.probes, name);
   const queries = useQueryClient();
   const again = useMutation({
@@ -68,8 +69,8 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
   });
   return (
     <section className={`card finding ${tone}`} aria-label={say(`finding.${name}`)}>
-      <div className="finding-head"><h3>{say(`finding.${name}`)}</h3><span className="grow" /><Verdict word={word} pill />
-      <p className="note">{isolation.verified_at ? say("containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p></div>
+      <div className="finding-head"><h3>{say(`finding.${name}`)}</h3><span className="grow" />{!isOver && <Verdict word={word} pill />}
+      <p className="note">{isolation.verified_at ? say(isOver ? "containment.probedBefore" : "containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p></div>
       {latest.map((probe) => <ProbeRow key={`${probe.name}${probe.target}`} probe={probe} />)}
       {name === "live_sessions_cut" && isolation[name] === "failed" && <Alive isolation={isolation} />}
       {name === "new_connections_blocked" && OPEN.includes(isolation.state) && (

@@ -4,6 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
+import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 export function ExtendDialog({ isolation, close }: { isolation: Schemas["IsolationDetail"]; close: () => void }) {
@@ -21,10 +22,10 @@ export function ExtendDialog({ isolation, close }: { isolation: Schemas["Isolati
           <DialogContent>
             <Field label={say("word.reason")}><Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} /></Field>
             {ask.isSuccess && <p role="status">{say("containment.asked")}</p>}
-            {ask.error && <p role="alert" className="field-error">{ask.error.message}</p>}
+            <Refused error={ask.error} />
           </DialogContent>
           <DialogActions>
-            <Button onClick={close}>{say("containment.cancel")}</Button>
+            <Button onClick={close}>{say(ask.isSuccess ? "word.close" : "containment.cancel")}</Button>
             <Button appearance="primary" disabled={!reason.trim() || ask.isPending || ask.isSuccess} onClick={() => ask.mutate()}>{say("containment.extend")}</Button>
           </DialogActions>
         </DialogBody>

@@ -1,9 +1,10 @@
 // Isolate by hand: choose a machine, see what will change, say why.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { api, dataOf } from "../../api/client";
+import { ApiError, api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { Verdict } from "../../ui/verdict";
 import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
@@ -30,6 +31,7 @@ export function IsolateDialog({ close }: { close: () => void }) {
       void navigate({ to: `/containment/${found.isolation_id}` as never });
     },
   });
+  const isHeld = isolate.error instanceof ApiError && isolate.error.problem.code === "containment.held";
   const go = () => {
     setAsked(true);
     if (reason.trim() && machine) isolate.mutate();
@@ -46,7 +48,7 @@ export function IsolateDialog({ close }: { close: () => void }) {
                 {(machines ?? []).filter((each) => !each.isolation_id).map((each) => <option key={each.machine_id} value={each.machine_id}>{each.name}</option>)}
               </Select>
             </Field>
-            {plan.error && <p role="alert" className="field-error">{plan.error.message}</p>}
+            <Refused error={plan.error} />
             {plan.data && (
               <div style={{ margin: "12px 0" }}>
                 <h3>{say("containment.plan")}</h3>
@@ -62,11 +64,11 @@ export function IsolateDialog({ close }: { close: () => void }) {
             <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
               <Textarea value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
             </Field>
-            {isolate.error && <p role="alert" className="field-error">{isolate.error.message}</p>}
+            {isHeld ? <p role="status">{say("containment.asked")} <Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("admin.approvals")}</Link></p> : <Refused error={isolate.error} />}
           </DialogContent>
           <DialogActions>
-            <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>
-            <Button appearance="primary" onClick={close}>{say("containment.cancel")}</Button>
+            {!isHeld && <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>}
+            <Button appearance="primary" onClick={close}>{say(isHeld ? "word.close" : "containment.cancel")}</Button>
           </DialogActions>
         </DialogBody>
       </DialogSurface>

@@ -3,6 +3,7 @@ import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, Dia
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiError, api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { Shown } from "../../ui/states";
 import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
@@ -43,7 +44,7 @@ export function ReleaseDialog({ id, close }: { id: string; close: () => void }) 
                 <Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
               </Field>
               {hasDrifted && <Checkbox label={say("containment.force")} checked={isForced} onChange={(_, data) => setForced(data.checked === true)} />}
-              {release.error && <p role="alert" className="field-error">{release.error.message}</p>}
+              <Refused error={release.error} />
             </DialogContent>
             <DialogActions>
               <button type="button" className="danger" disabled={release.isPending} onClick={go}>{say("containment.releaseDo", { machine: found.machine_name })}</button>

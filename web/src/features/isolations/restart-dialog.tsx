@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
+import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 export function RestartDialog({ isolation, close }: { isolation: Schemas["IsolationDetail"]; close: () => void }) {
@@ -34,7 +35,7 @@ export function RestartDialog({ isolation, close }: { isolation: Schemas["Isolat
             <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
               <Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
             </Field>
-            {restart.error && <p role="alert" className="field-error">{restart.error.message}</p>}
+            <Refused error={restart.error} />
           </DialogContent>
           <DialogActions>
             <button type="button" className="danger" disabled={restart.isPending} onClick={go}>{say("containment.restartDo", { machine })}</button>

@@ -2,6 +2,7 @@
 import { Button } from "@fluentui/react-components";
 import { useMutation } from "@tanstack/react-query";
 import { api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 export function FirstRun() {
@@ -17,7 +18,7 @@ export function FirstRun() {
           <p><code className="mono">guardship up</code></p>
           <Button appearance="primary" disabled={demo.isPending || demo.isSuccess} onClick={() => demo.mutate()}>{say("first.demo")}</Button>
           {demo.isSuccess && <p role="status">{say("first.started")}</p>}
-          {demo.error && <p role="alert" className="field-error">{demo.error.message}</p>}
+          <Refused error={demo.error} />
         </section>
         <section className="card card-body"><h2>{say("first.azure")}</h2><p className="quiet">{say("first.azureText")}</p></section>
         <section className="card card-body"><h2>{say("first.machine")}</h2><p className="quiet">{say("first.machineText")}</p></section>

@@ -23,7 +23,8 @@ export function OverviewPage() {
 function Body({ found }: { found: Overview }) {
   const say = useSay();
   const now = useNow();
-  const count = found.not_cut.length + found.approvals.length;
+  const unowned = found.incidents.filter((each) => each.status === "New" && !each.owner).length;
+  const count = found.not_cut.length + found.approvals.length || unowned;
   const title = count === 0 ? say("overview.quiet") : count === 1 ? say("overview.one") : say("overview.many", { count });
   return (
     <>

@@ -5,6 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
+import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 export function ImportDialog({ close }: { close: () => void }) {
@@ -30,7 +31,7 @@ export function ImportDialog({ close }: { close: () => void }) {
           <DialogContent>
             <Field label={say("word.name")}><Input value={name} onChange={(_, data) => setName(data.value)} /></Field>
             <Field label={say("playbooks.document")}><Textarea value={document} onChange={(_, data) => setDocument(data.value)} rows={16} className="mono" /></Field>
-            {keep.error && <p role="alert" className="field-error">{keep.error.message}</p>}
+            <Refused error={keep.error} />
           </DialogContent>
           <DialogActions>
             <Button onClick={close}>{say("containment.cancel")}</Button>

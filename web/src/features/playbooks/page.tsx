@@ -5,6 +5,7 @@ import { useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Code } from "../../ui/code";
+import { Refused } from "../../ui/refused";
 import { Shown } from "../../ui/states";
 import { useCrumb } from "../../ui/crumb";
 import { moment } from "../../ui/time";
@@ -33,7 +34,7 @@ function Body({ playbook }: { playbook: Playbook }) {
         <div className="grow"><h1>{playbook.name}</h1><div className="facts"><span>{say(playbook.state === "published" ? "playbooks.published" : "playbooks.draft")}</span><span>{say("playbooks.armsNothing")}</span></div></div>
         <Button appearance="primary" disabled={playbook.problems.length > 0 || publish.isPending} onClick={() => publish.mutate()}>{say("playbooks.publish")}</Button>
       </div>
-      {publish.error && <p role="alert" className="field-error">{publish.error.message}</p>}
+      <Refused error={publish.error} />
       <div className="columns incident">
         <section className="card card-body"><h2>{say("playbooks.source")}</h2><Code value={playbook.source} /></section>
         <div>

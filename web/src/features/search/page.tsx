@@ -1,8 +1,10 @@
 // Log search: tables on the left, the query above, rows below; what is wrong is said with its place.
 import { Button, Select, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { ApiError, type Schemas, api, dataOf } from "../../api/client";
+import { type Schemas, api, dataOf } from "../../api/client";
+import { Refused } from "../../ui/refused";
 import { Empty } from "../../ui/states";
 import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
@@ -21,6 +23,7 @@ export function LogsPage() {
       <Tables take={(name) => setQuery(`${name}\n| take 100`)} />
       <div className="grow" style={{ minWidth: 0 }}>
         <div className="page-head"><h1 className="grow">{say("logs.title")}</h1>
+          <Link to={"/analytics-rules" as never}>{say("arules.title")}</Link>
           <Select value={hours} onChange={(_, data) => setHours(data.value)} aria-label={say("logs.range")}>{["1", "24", "168", "720"].map((each) => <option key={each} value={each}>{say("logs.hours", { count: each })}</option>)}</Select>
           <Button appearance="primary" disabled={run.isPending} onClick={() => run.mutate()}>{say("logs.run")}</Button></div>
         <Textarea
@@ -28,7 +31,7 @@ export function LogsPage() {
           onKeyDown={(event) => { if (event.shiftKey && event.key === "Enter") { event.preventDefault(); run.mutate(); } }}
         />
         <Diagnostics query={query} />
-        {run.error && <ErrorOf error={run.error} />}
+        <Refused error={run.error} />
         {run.data && <Rows answer={run.data} />}
       </div>
     </div>
@@ -70,11 +73,6 @@ function Diagnostics({ query }: { query: string }) {
       {first ? <>{first.line && <span className="mono">{say("playbooks.line", { line: first.line, column: first.column ?? 1 })}: </span>}{first.message}{first.hint && `. ${first.hint}`}</> : say("logs.hint")}
     </p>
   );
-}
-
-function ErrorOf({ error }: { error: Error }) {
-  const hint = error instanceof ApiError ? error.problem.hint : null;
-  return <div className="run-error" role="alert">{error.message}{hint && <><br />{hint}</>}</div>;
 }
 
 function Rows({ answer }: { answer: Answer }) {

@@ -13,11 +13,13 @@ export function SignInPage() {
   const { welcome } = useSession();
   const navigate = useNavigate();
   const [error, setError] = useState<ApiError | null>(null);
+  const [isOfLink, setOfLink] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [needsCode, setNeedsCode] = useState(false);
   const hasUsedLink = useRef(false);
 
-  const enter = async (asked: () => Promise<Me>) => {
+  const enter = async (asked: () => Promise<Me>, byLink = false) => {
+    setOfLink(byLink);
     setBusy(true);
     setError(null);
     try {
@@ -34,7 +36,7 @@ export function SignInPage() {
   useEffect(() => {
     if (!link || hasUsedLink.current) return;
     hasUsedLink.current = true; // a link works once, an effect may run twice
-    void enter(() => dataOf(api.POST("/api/v1/session/link", { body: { token: link } })));
+    void enter(() => dataOf(api.POST("/api/v1/session/link", { body: { token: link } })), true);
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -50,7 +52,7 @@ export function SignInPage() {
         <p className="quiet">{say("signIn.where", { host: window.location.host })}</p>
         {error && (
           <div role="alert" className="sign-in-error">
-            <span className="strong">{link ? say("signIn.linkFailed") : error.message}</span> {error.problem.hint}
+            <span className="strong">{isOfLink && `${say("signIn.linkFailed")}: `}{error.message}</span> {error.problem.hint}
           </div>
         )}
         <Field label={say("signIn.name")}><Input name="name" autoComplete="username" autoFocus required /></Field>
