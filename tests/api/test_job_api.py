@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from guardship.api.job_api import create_app
+from guardship.api.job_api import MOST_BODY_BYTES, create_app
 from guardship.automation import assets
 from guardship.automation.assets import AssetKind
 from guardship.automation.jobs import StreamKind
@@ -99,13 +99,13 @@ class Door:
     def __init__(self, app: FastAPI) -> None:
         self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
-    def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        return asyncio.run(self._ask(method, path, body))
+    def ask(self, method: str, path: str, body: Any = None, *, content: bytes | None = None) -> httpx.Response:
+        return asyncio.run(self._ask(method, path, body, content))
 
-    async def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, body: Any, content: bytes | None) -> httpx.Response:
         headers = {"Authorization": "Bearer t", "X-Connection": "A"}
         async with httpx.AsyncClient(transport=self._transport, base_url="http://guardship", headers=headers) as client:
-            return await client.request(method, path, json=body)
+            return await client.request(method, path, json=body, content=content)
 
 
 @pytest.fixture
@@ -141,3 +141,13 @@ def test_a_host_that_the_connection_does_not_reach_is_refused_and_written_down(r
 def test_a_job_that_wrote_too_much_is_told(door: Door) -> None:
     answer = door.ask("POST", "/streams", {"stream": "Verbose", "text": "x"})
     assert (answer.status_code, answer.json()["code"]) == (413, "automation.streams_full")
+
+
+@pytest.mark.parametrize("path", ["/streams", f"/arm{VM}"])
+def test_a_body_that_is_not_json_is_named(door: Door, path: str) -> None:
+    answer = door.ask("POST", path, content=b"{not json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "jobs.bad_body")
+
+
+def test_a_body_beyond_all_use_is_not_read_to_its_end(door: Door) -> None:
+    assert door.ask("POST", "/streams", content=b"x" * (MOST_BODY_BYTES + 1)).status_code == 413

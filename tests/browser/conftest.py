@@ -200,25 +200,26 @@ def sign_in(visit: Visit, user: str) -> None:
     visit.settle()
 
 
-@pytest.fixture
-def visit(browser: Browser, night: Night) -> Iterator[Visit]:
-    """Jonas Lind, an admin, signed in, in the dark."""
-    context = window(browser, night)
+@contextmanager
+def watched(context: BrowserContext, night: Night) -> Iterator[Visit]:
+    """A visit whose pages are judged at its end."""
     visit = opened(context, night)
     try:
         yield visit
         visit.check()
     finally:
         context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, night: Night) -> Iterator[Visit]:
+    """Jonas Lind, an admin, signed in, in the dark."""
+    with watched(window(browser, night), night) as visit:
+        yield visit
 
 
 @pytest.fixture
 def stranger(browser: Browser, night: Night) -> Iterator[Visit]:
     """Nobody yet."""
-    context = window(browser, night, user=None)
-    visit = opened(context, night)
-    try:
+    with watched(window(browser, night, user=None), night) as visit:
         yield visit
-        visit.check()
-    finally:
-        context.close()

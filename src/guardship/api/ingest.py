@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from guardship.api.access import Admin, DoorsHere, who
+from guardship.api.bodies import BodyTooLarge, bounded
 from guardship.api.doors import Doors
 from guardship.errors import Fault, GuardshipError
 from guardship.identity import audit
@@ -19,19 +20,12 @@ from guardship.workspace.ingest import Ingested
 router = APIRouter(tags=["ingest"])
 
 MOST_BYTES = 32 * 1024 * 1024
+_SMALLER = "send smaller batches"
 
 
 class BadRows(GuardshipError):
     code = "ingest.bad_rows"
     fault = Fault.BAD_INPUT
-
-
-class RowsTooLarge(GuardshipError):
-    code = "ingest.too_large"
-    fault = Fault.TOO_LARGE
-
-    def __init__(self) -> None:
-        super().__init__(f"more than {MOST_BYTES // (1024 * 1024)} MB in one call", hint="send smaller batches")
 
 
 class RejectedOut(BaseModel):
@@ -120,13 +114,7 @@ def _take(doors: Doors, table: str, machine: str | None, content: bytes) -> Inge
 
 async def _content(request: Request) -> bytes:
     """The body, unpacked where it is gzip, within bounds on both sides."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise RowsTooLarge
-        parts.append(part)
-    content = b"".join(parts)
+    content = await bounded(request, MOST_BYTES, hint=_SMALLER)
     if content[:2] != b"\x1f\x8b":
         return content
     try:
@@ -134,5 +122,5 @@ async def _content(request: Request) -> bytes:
     except (zlib.error, gzip.BadGzipFile) as error:
         raise BadRows(f"the body is not whole gzip: {error}") from error
     if len(unpacked) > MOST_BYTES:
-        raise RowsTooLarge
+        raise BodyTooLarge(MOST_BYTES, _SMALLER)
     return unpacked

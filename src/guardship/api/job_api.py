@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from guardship.api import problems
 from guardship.api.access import DoorsHere
+from guardship.api.bodies import bounded
 from guardship.api.doors import Doors
 from guardship.automation import assets
 from guardship.automation.assets import AssetKind
@@ -28,6 +30,9 @@ from guardship.identity import audit
 _KINDS = {f"{kind}s": kind for kind in AssetKind}
 _LONG_RUNNING = {200, 201, 202}
 _WITHOUT_BODY = {204, 304}
+
+MOST_BODY_BYTES = 8 * 1024 * 1024
+_LESS = "send it in parts"
 
 IncidentOf = Callable[[str | None], str | None]
 """The incident of a run, for the actor of what its jobs do; given by `server.py`."""
@@ -56,6 +61,11 @@ class VariableIn(BaseModel):
 
 
 router = APIRouter()
+
+
+class BadBody(GuardshipError):
+    code = "jobs.bad_body"
+    fault = Fault.BAD_INPUT
 
 
 def create_app(doors: Doors, incident_of: IncidentOf) -> FastAPI:
@@ -99,8 +109,12 @@ def set_variable(name: str, body: VariableIn, doors: DoorsHere, job: AsJob) -> N
 
 
 @router.post("/streams", status_code=204)
-def write_stream(body: StreamIn, doors: DoorsHere, job: AsJob) -> None:
-    doors.jobs.write_stream(job, body.stream, body.text)
+async def write_stream(request: Request, doors: DoorsHere, job: AsJob) -> None:
+    try:
+        body = StreamIn.model_validate_json(await bounded(request, MOST_BODY_BYTES, hint=_LESS))
+    except ValidationError as error:
+        raise BadBody(f"the body is no line of a stream: {error.errors()[0]['msg']}") from error
+    await asyncio.to_thread(doors.jobs.write_stream, job, body.stream, body.text)
 
 
 @router.api_route("/arm/{path:path}", methods=["GET", "PUT", "PATCH", "POST", "DELETE"])
@@ -108,13 +122,20 @@ async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> Resp
     start = path if "://" in path else f"/{path}"
     target = start + (f"?{request.url.query}" if request.url.query else "")
     cloud = await asyncio.to_thread(_cloud_for, doors, request, target, job)
-    body = await request.json() if await request.body() else None
+    body = _json_of(await bounded(request, MOST_BODY_BYTES, hint=_LESS))
     incident_of: IncidentOf = request.app.state.incident_of
     actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_of(job.run_id))
     response = await asyncio.to_thread(_send, doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
     if response.status in _WITHOUT_BODY:
         return Response(status_code=response.status)
     return JSONResponse(response.body, status_code=response.status)
+
+
+def _json_of(content: bytes) -> Any:
+    try:
+        return orjson.loads(content) if content else None
+    except orjson.JSONDecodeError as error:
+        raise BadBody(f"the body is not JSON: {error}") from error
 
 
 def _cloud_for(doors: Doors, request: Request, target: str, job: RunningJob) -> CloudAccess:

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from guardship.api.access import DoorsHere
+from guardship.api.bodies import bounded
 from guardship.api.doors import Doors
 from guardship.api.problems import status_of
 from guardship.errors import Fault, GuardshipError
@@ -34,14 +35,6 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class BodyTooLarge(GuardshipError):
-    code = "triggers.body_too_large"
-    fault = Fault.TOO_LARGE
-
-    def __init__(self) -> None:
-        super().__init__(f"the body is over {MOST_BYTES // (1024 * 1024)} MB", hint="send a reference to the data instead")
-
-
 @router.api_route("/workflows/{playbook_id}/triggers/{trigger}/paths/invoke", methods=_METHODS)
 async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsHere) -> Response:
     """Errors have the shape of the workflow service: `{"error": {"code", "message"}}`."""
@@ -58,7 +51,7 @@ async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsH
 async def _fire(playbook_id: str, trigger: str, request: Request, doors: Doors) -> Response:
     signature = request.query_params.get("sig", "")
     doors.triggering.check_signature(playbook_id, trigger, signature)
-    content = await _content(request)
+    content = await bounded(request, MOST_BYTES, hint="send a reference to the data instead")
     call = RequestCall(request.method, dict(request.headers), _queries(request), _body(content, request.headers.get("Content-Type", "")))
     fired = await doors.triggering.fire_request(playbook_id, trigger, call, signature=signature)
     headers = {"x-ms-workflow-run-id": fired.accepted[0].run_id} if fired.accepted else {}
@@ -78,16 +71,6 @@ def _may_be_sent(name: str) -> bool:
 def _in_one_line(value: object) -> str:
     """A header's value as it can be sent; a line break in it would begin another header."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", str(value)).encode("latin-1", "replace").decode("latin-1")
-
-
-async def _content(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise BodyTooLarge
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _queries(request: Request) -> dict[str, str]:

@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.clock import Clock
-from guardship.cloud.arm_endpoint import ArmEndpoint, Secret, SecretText
+from guardship.cloud.arm_endpoint import ArmEndpoint, Secret
 from guardship.errors import NotFound
 from guardship.ids import new_id
 from guardship.storage.schema import Base, Json, Moment
@@ -37,13 +37,7 @@ class AccountDetails:
     """What a person, or the lab, states about an account."""
 
     name: str
-    base_url: str
-    tenant_id: str
-    subscription_id: str
-    client_id: str
-    client_secret: SecretText
-    ca_file: Path | None = None
-    hosts: tuple[str, ...] = ()
+    endpoint: ArmEndpoint
     is_lab: bool = False
 
 
@@ -53,13 +47,14 @@ def save_account(session: Session, details: AccountDetails, vault: Vault, clock:
     if account is None:
         account = Account(account_id=new_id("acct"), name=details.name)
         session.add(account)
-    account.base_url = details.base_url
-    account.tenant_id = details.tenant_id
-    account.subscription_id = details.subscription_id
-    account.client_id = details.client_id
-    account.sealed_secret = vault.seal(details.client_secret.get_secret_value().encode(), purpose=_purpose(account))
-    account.ca_file = str(details.ca_file) if details.ca_file else None
-    account.hosts = list(details.hosts)
+    endpoint = details.endpoint
+    account.base_url = endpoint.base_url
+    account.tenant_id = endpoint.tenant_id
+    account.subscription_id = endpoint.subscription_id
+    account.client_id = endpoint.client_id
+    account.sealed_secret = vault.seal(endpoint.client_secret.get_secret_value().encode(), purpose=_purpose(account))
+    account.ca_file = str(endpoint.ca_file) if endpoint.ca_file else None
+    account.hosts = list(endpoint.hosts)
     account.is_lab = details.is_lab
     account.changed_at = clock.now()
     session.flush()

@@ -34,6 +34,11 @@ class Actor:
     incident_id: str | None = None
     reason: str = ""
 
+    @property
+    def who(self) -> str:
+        """How audit and approvals name them."""
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ArmResponse:

@@ -173,7 +173,7 @@ class Ledger:
     def _hold(self, session: Session, write: NetworkWrite, machines: dict[str, dict[str, Any]], machine_count: int) -> WriteHeld | None:
         now = self._clock.now()
         needed = consent.approval_needed(
-            session, write, machines, machine_count=machine_count, policy=self._policy, by=_who(write.actor), at=now
+            session, write, machines, machine_count=machine_count, policy=self._policy, by=write.actor.who, at=now
         )
         if needed is None:
             return None
@@ -209,7 +209,7 @@ class Ledger:
             "run_id": write.actor.run_id,
         }
         audit.record(
-            session, who=_who(write.actor), act=f"containment.{sort}", subject=str(write.resource_id), at=self._clock.now(), detail=detail
+            session, who=write.actor.who, act=f"containment.{sort}", subject=str(write.resource_id), at=self._clock.now(), detail=detail
         )
 
     def _note_opened_on_the_way(self, session: Session, write: NetworkWrite, sort: Sort, touched: dict[str, Sort]) -> None:
@@ -217,7 +217,7 @@ class Ledger:
         for machine_id in (each for each, theirs in touched.items() if theirs is Sort.RELEASES and sort is not theirs):
             if (isolation := isolations.open_isolation(session, machine_id)) is not None:
                 isolation.state = State.DRIFTED
-                isolation.problem = f"{_who(write.actor)} opened a way by {write.resource_id.name}"
+                isolation.problem = f"{write.actor.who} opened a way by {write.resource_id.name}"
 
     def _open(self, session: Session, machine_id: str, name: str, actor: Actor) -> Isolation:
         now = self._clock.now()
@@ -288,7 +288,3 @@ def _has_been_applied(row: WriteRow, now: dict[str, Any] | None) -> bool:
 
 def _name(machine: dict[str, Any]) -> str:
     return str(machine.get("name") or "unknown machine")
-
-
-def _who(actor: Actor) -> str:
-    return f"{actor.kind} {actor.name}"

@@ -95,7 +95,7 @@ class Outcomes:
             return True
         if left:
             return False
-        self.end(isolation_id, by=f"{actor.kind} {actor.name}", reason=actor.reason or "released; what it changed is gone from the cloud")
+        self.end(isolation_id, by=actor.who, reason=actor.reason or "released; what it changed is gone from the cloud")
         return True
 
     def _released(self, session: Session, isolation: Isolation, row: WriteRow, still_closed: frozenset[str]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from guardship.clock import Clock
 from guardship.cloud.accounts import Account, AccountDetails, endpoint_of, list_accounts, save_account
 from guardship.cloud.arm import Actor, ArmClient
-from guardship.cloud.arm_endpoint import PUBLIC_HOST, Secret
+from guardship.cloud.arm_endpoint import PUBLIC_HOST, ArmEndpoint, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
 from guardship.connectors.http import ArmDoor, Door
@@ -69,8 +69,7 @@ class Connecting:
 
     def connect_lab(self, ready: dict[str, object]) -> CloudAccess:
         """The lab, by the words it said when it was ready. A lab that was started anew has released everything."""
-        details = AccountDetails(
-            name=LAB_ACCOUNT,
+        endpoint = ArmEndpoint(
             base_url=str(ready["arm_url"]),
             tenant_id=str(ready["tenant_id"]),
             subscription_id=str(ready["subscription_id"]),
@@ -78,10 +77,9 @@ class Connecting:
             client_secret=Secret(str(ready["client_secret"])),
             ca_file=Path(str(ready["ca_file"])),
             hosts=(urlsplit(str(ready["arm_url"])).netloc,),
-            is_lab=True,
         )
         with self._database.transaction() as session:
-            account = save_account(session, details, self._vault, self._clock)
+            account = save_account(session, AccountDetails(LAB_ACCOUNT, endpoint, is_lab=True), self._vault, self._clock)
         return self._connect(account, is_simulated=ready.get("data_plane") == "simulated")
 
     def settle(self) -> None:

@@ -22,13 +22,6 @@ from guardship.storage.vault import Vault
 CLOCK = SystemClock()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    return database
-
-
 def make_jobs(database: Database, folder: Path, *, slots: int = 1) -> Jobs:
     settings = WorkerSettings(folder / "jobs", folder / "job.sock", slots, Limits(wall_seconds=20), none_allowed=False)
     return Jobs(JobStore(database, CLOCK), settings)

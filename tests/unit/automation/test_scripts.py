@@ -1,7 +1,6 @@
 """Parameters read from scripts, and what publishing refuses."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -89,13 +88,6 @@ def test_wrong_parameters_are_named(given: dict[str, object], words: str) -> Non
     declared = (Parameter("VMName", "string", True, 0), Parameter("Tries", "int", False, 1))
     with pytest.raises(BadParameters, match=words):
         check(given, declared)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    return database
 
 
 def test_a_broken_draft_is_kept_and_not_published(database: Database) -> None:

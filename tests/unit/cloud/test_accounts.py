@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -6,7 +5,7 @@ import pytest
 
 from guardship.clock import HeldClock
 from guardship.cloud.accounts import AccountDetails, delete_account, endpoint_of, find_account, list_accounts, save_account
-from guardship.cloud.arm import Secret
+from guardship.cloud.arm import ArmEndpoint, Secret
 from guardship.errors import NotFound
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
@@ -14,18 +13,9 @@ from guardship.storage.vault import Vault
 CLOCK = HeldClock(datetime(2026, 11, 24, tzinfo=UTC))
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    yield database
-    database.close()
-
-
 def details(secret: str = "s3cret") -> AccountDetails:
-    return AccountDetails(
-        "lab", "https://127.0.0.1:24444", "tenant", "subscription", "client", Secret(secret), Path("/ca.pem"), is_lab=True
-    )
+    endpoint = ArmEndpoint("https://127.0.0.1:24444", "tenant", "subscription", "client", Secret(secret), Path("/ca.pem"))
+    return AccountDetails("lab", endpoint, is_lab=True)
 
 
 def test_an_account_is_kept_with_its_secret_sealed(database: Database) -> None:

@@ -23,6 +23,7 @@ from guardship.containment.isolation import Isolator, StillIsolated
 from guardship.containment.isolations import Finding, Isolation, ProbeRow, State, WriteRow, WriteState
 from guardship.containment.leases import Leases
 from guardship.containment.ledger import Ledger
+from guardship.containment.verification import Probe, Question, Verification
 from guardship.errors import GuardshipError
 from guardship.identity import approvals
 from guardship.storage.database import Database
@@ -81,6 +82,13 @@ class House:
         with self.database.transaction() as session:
             for row in session.scalars(select(WriteRow)):
                 row.sent_at -= timedelta(minutes=2)
+
+
+class Silent:
+    """A prober to whom nothing answers but its control."""
+
+    def probe(self, machine_id: str, *, avoid: frozenset[str]) -> list[Probe]:
+        return [Probe(question, machine_id, question is Question.CONTROL, "") for question in Question]
 
 
 Build = Callable[..., House]
@@ -295,6 +303,25 @@ def test_a_lease_that_cannot_release_tries_again_and_asks_a_person(house: Build)
         isolations.get(session, isolation_id).lease_asked_at = CLOCK.now() - timedelta(minutes=2)
     leases.look()
     assert found.row(isolation_id).state == State.RELEASED
+
+
+def test_the_first_proof_keeps_its_time_and_the_end_withdraws_what_still_waits(house: Build) -> None:
+    found = house({"web-1": ("open",)})
+    isolation_id = found.isolate()
+    verification = Verification(found.database, CLOCK, Silent())
+    verification.verify(isolation_id)
+    first = found.row(isolation_id)
+    verification.verify(isolation_id)
+    again = found.row(isolation_id)
+    assert first.contained_at == first.verified_at
+    assert again.contained_at == first.contained_at
+    assert again.verified_at != first.verified_at
+
+    leases = Leases(found.database, CLOCK, NO_CAP, lambda *_: None)
+    leases.ask_to_extend(isolation_id, by="user mara", reason="not done yet")
+    found.release()
+    with found.database.reading() as session:
+        assert approvals.waiting(session, at=CLOCK.now()) == []
 
 
 def test_old_looks_are_forgotten_but_never_the_last(house: Build) -> None:

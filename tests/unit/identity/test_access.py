@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -26,13 +25,6 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PASSWORD = "a lamp at the harbour mouth"
 POLICY = Policy(tries=3, life=timedelta(hours=12))
 VAULT = Vault(b"k" * 32)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    return database
 
 
 @pytest.fixture

@@ -118,15 +118,20 @@ def start(home: Path, count: int, fault_points: str = "") -> "subprocess.Popen[s
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=root)
 
 
-def finish(home: Path, count: int) -> str:
-    """One undisturbed life to the end; its output."""
-    process = start(home, count)
+def last_words(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Its output and errors once it has ended; it is killed when it does not."""
     try:
-        out, err = process.communicate(timeout=60)
+        return process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise
+
+
+def finish(home: Path, count: int) -> str:
+    """One undisturbed life to the end; its output."""
+    process = start(home, count)
+    out, err = last_words(process)
     assert process.returncode == 0, err[-2000:]
     return out
 

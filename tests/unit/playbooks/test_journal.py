@@ -63,13 +63,18 @@ def an_append(run_id: str, *, epoch: int, version: int, key: str = "x") -> Appen
     return Append(run_id, epoch, version, rows, [], {}, [], ("Running", None, None, 1, None, None))
 
 
+async def two_waiting(room: Room) -> list[Any]:
+    """The heads of two runs that stand at a wait of an hour."""
+    playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}})
+    accepted = [await room.runner.accept_soon(Firing(playbook_id, None, None)) for _ in range(2)]
+    await asyncio.sleep(0.3)
+    return [room.journal.head(one.run_id) for one in accepted]
+
+
 def test_an_append_under_an_old_lease_or_version_is_refused_and_the_others_are_written(tmp_path: Path) -> None:
     async def work() -> None:
         async with engine_room(tmp_path) as room:
-            playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}})
-            accepted = [await room.runner.accept_soon(Firing(playbook_id, None, None)) for _ in range(2)]
-            await asyncio.sleep(0.3)
-            first, second = (room.journal.head(one.run_id) for one in accepted)
+            first, second = await two_waiting(room)
             stale = submit(room, an_append(first.run_id, epoch=9, version=first.version))
             late = submit(room, an_append(first.run_id, epoch=1, version=first.version - 1))
             good = submit(room, an_append(second.run_id, epoch=1, version=second.version))
@@ -84,10 +89,7 @@ def test_an_append_under_an_old_lease_or_version_is_refused_and_the_others_are_w
 def test_a_row_the_database_does_not_take_fails_alone(tmp_path: Path) -> None:
     async def work() -> None:
         async with engine_room(tmp_path) as room:
-            playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}})
-            accepted = [await room.runner.accept_soon(Firing(playbook_id, None, None)) for _ in range(2)]
-            await asyncio.sleep(0.3)
-            first, second = (room.journal.head(one.run_id) for one in accepted)
+            first, second = await two_waiting(room)
             guilty = an_append(first.run_id, epoch=1, version=first.version)
             guilty.rows = [(*guilty.rows[0][:-1], None)]
             results = await asyncio.gather(

@@ -2,10 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,14 +59,6 @@ class Made:
             raise Refused("it was not taken")
         rows.journal.append(self.row or (self.run_id, self.version or 0, "RunAccepted", "", 5, None, 1, "{}"))
         return self.run_id
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    yield database
-    database.close()
 
 
 def write_together(database: Database, jobs: list[Made]) -> tuple[dict[int, Any], int]:

@@ -15,13 +15,6 @@ from guardship.storage.vault import SealBroken, Vault
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    return database
-
-
 @pytest.mark.parametrize("size", [0, 10, 100_000, 3_000_000])
 def test_a_payload_comes_back_whole(database: Database, tmp_path: Path, size: int) -> None:
     import random

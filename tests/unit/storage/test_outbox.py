@@ -1,6 +1,5 @@
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,13 +13,6 @@ from guardship.storage.outbox import MOST_TRIES, Event, Outbox, OutboxEvent
 @pytest.fixture
 def clock() -> HeldClock:
     return HeldClock(datetime(2026, 11, 24, 3, 14, 5, tzinfo=UTC))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
-    return database
 
 
 def write(database: Database, clock: HeldClock, *texts: str, subject: str = "alert:1") -> None:

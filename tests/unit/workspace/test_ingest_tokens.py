@@ -1,8 +1,6 @@
 """Ingest tokens: bound to tables and one machine, kept as a hash, refused once revoked or over."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -15,14 +13,6 @@ from guardship.workspace.catalog import Catalog, UnknownLogTable
 from guardship.workspace.ingest_tokens import IngestTokens, TableRefused, TokenRefused
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "g.db")
-    opened.create_tables()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
