@@ -1,6 +1,7 @@
 """For every test: logs are quiet, sockets beyond loopback are shut."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def _quiet_logs() -> None:
 @pytest.fixture
 def as_root() -> None:
     demand_root()
+
+
+def pytest_configure() -> None:
+    """Started in the background, a process inherits that Ctrl-C is ignored, and so would the commands that the tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup() -> None:

@@ -52,7 +52,12 @@ class Settings(BaseSettings):
     listen_host: str = Field("127.0.0.1", description="Address of console and API; other than loopback turns TLS on.")
     listen_port: int = Field(24080, ge=0, le=65535, description="Port of console and API.")
     clients_port: int = Field(24442, ge=0, le=65535, description="Port for enrolment and Azure clients, https.")
-    agents_port: int = Field(24443, ge=0, le=65535, description="Port for enrolled agents, https with client certificates.")
+    agents_port: int = Field(
+        24443,
+        ge=0,
+        le=65535,
+        description="Port for enrolled agents; nothing listens there until agents can enrol, and no write may shut it.",
+    )
     lab_arm_port: int = Field(24444, ge=0, le=65535, description="Port of the lab's ARM, https on loopback.")
     lab_mail_port: int = Field(24445, ge=0, le=65535, description="Port of the lab's mailbox, SMTP on loopback.")
     lab_mode: TrackingMode = Field(TrackingMode.CUTTING, description="How the lab treats sessions that are open when a group changes.")

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 from tests.flows.company import free_port
@@ -53,6 +55,18 @@ def namespaces(pids: list[int]) -> set[str]:
 
 def everybody() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+@contextmanager
+def command_up(environment: dict[str, str], log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
+    """`guardship up` until the test ends it; one that does not end is killed, so that the test fails instead of waiting for ever."""
+    command = subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield command
+        command.wait(30)
+    finally:
+        command.kill()
+        command.wait()
 
 
 @pytest.fixture
@@ -102,13 +116,12 @@ def test_nothing_is_left_however_the_command_ends(
     environment: dict[str, str], nothing_left: None, end: signal.Signals, tmp_path: Path
 ) -> None:
     log = (tmp_path / "out.txt").open("w+")
-    with subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=subprocess.STDOUT, text=True) as command:
+    with command_up(environment, log) as command:
         try:
             until(lambda: "is cut off" in Path(log.name).read_text() or command.poll() is not None, seconds=90)
             assert command.poll() is None, Path(log.name).read_text()
         finally:
             command.send_signal(end)
-        command.wait(30)
     text = Path(log.name).read_text()
     log.close()
     assert "/sign-in?link=" in text
@@ -118,7 +131,7 @@ def test_nothing_is_left_however_the_command_ends(
 
 def test_the_consoles_button_plays_the_story_again(environment: dict[str, str], tmp_path: Path) -> None:
     log = (tmp_path / "out.txt").open("w+")
-    with subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=subprocess.STDOUT, text=True) as command:
+    with command_up(environment, log) as command:
         try:
             until(lambda: "stays up" in Path(log.name).read_text() or command.poll() is not None, seconds=90)
             server = LocalServer.find(Path(environment["GUARDSHIP_HOME"]))
@@ -129,7 +142,6 @@ def test_the_consoles_button_plays_the_story_again(environment: dict[str, str], 
             )
         finally:
             command.send_signal(signal.SIGINT)
-        command.wait(30)
     log.close()
     assert [each["number"] for each in first] == [1]
     assert again[0]["live_sessions_cut"] == "verified"

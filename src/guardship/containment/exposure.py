@@ -61,6 +61,17 @@ def denies_metadata(view: InterfaceView) -> bool:
     return True
 
 
+def shut_door(before: InterfaceView, after: InterfaceView, ports: Iterable[int]) -> int | None:
+    """A TCP port at which some witness reaches the interface before a change and not after it."""
+    for own in before.addresses:
+        for port, peer in product(sorted(ports), _peers(before, own)):
+            packet = Packet(Direction.INBOUND, "Tcp", peer, own, 40_000, port)
+            was, will_be = (judge(view.subnet_rules, view.interface_rules, packet, view.space).is_allowed for view in (before, after))
+            if was and not will_be:
+                return port
+    return None
+
+
 def _witnesses(view: InterfaceView) -> Iterator[Packet]:
     ports = sorted({*_COMMON_PORTS, *_edges(view.rules())})
     for own in view.addresses:

@@ -1,7 +1,7 @@
 """What stands between a wish to isolate and the isolation: ourselves, protected machines, caps.
 
-Ourselves are never cut. A protected machine, and any machine above the caps, waits for a person; the caps count distinct machines
-isolated now or in the past hour, so that a flood of alerts cannot take the company off the network.
+Ourselves and the ways by which agents reach us are never cut. A protected machine, and any machine above the caps, waits for a person;
+the caps count distinct machines isolated now or in the past hour, so that a flood of alerts cannot take the company off the network.
 """
 
 import math
@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from guardship.containment.exposure import shut_door
 from guardship.containment.isolations import OPEN_STATES, Isolation, State
+from guardship.containment.surroundings import Effect
 from guardship.errors import Fault, GuardshipError
 
 CAP_WINDOW = timedelta(hours=1)
@@ -25,7 +27,7 @@ class NeverCut(GuardshipError):
     fault = Fault.FORBIDDEN
 
     def __init__(self, machine: str, why: str) -> None:
-        super().__init__(f"{machine} is never isolated: {why}", hint="isolate it by hand in the cloud if you must")
+        super().__init__(f"{machine} is never cut off: {why}", hint="change it by hand in the cloud if you must")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Policy:
     lease: timedelta = timedelta(hours=4)
     releases_by_itself: bool = False
     own_addresses: frozenset[str] = field(default_factory=frozenset)
+    own_ports: frozenset[int] = field(default_factory=frozenset)  # console, clients, agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,15 @@ def is_protected(tags: Mapping[str, str]) -> bool:
     return any(name.lower() == PROTECTED_TAG and str(value).lower() in _YES for name, value in tags.items())
 
 
-def refuse_ourselves(name: str, addresses: tuple[str, ...], policy: Policy) -> None:
-    if policy.own_addresses.intersection(addresses):
+def refuse_ourselves(effect: Effect, policy: Policy, *, isolates: bool) -> None:
+    """Neither the machine this server runs on, nor a port by which people, clients and agents reach it."""
+    if not policy.own_addresses.intersection(effect.before.addresses):
+        return
+    name = (effect.before.machine_id or effect.before.interface_id).rpartition("/")[2]
+    if isolates:
         raise NeverCut(name, "this server runs on it")
+    if (port := shut_door(effect.before, effect.after, policy.own_ports)) is not None:
+        raise NeverCut(name, f"this server runs on it, and its port {port} would no longer be reached")
 
 
 def concern_about(

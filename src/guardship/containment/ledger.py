@@ -26,7 +26,7 @@ from guardship.containment.isolations import Isolation, Sort, State, WriteRow, W
 from guardship.containment.outcomes import OPENED as OPENED
 from guardship.containment.outcomes import RELEASED as RELEASED
 from guardship.containment.outcomes import Files, Outcomes
-from guardship.containment.surroundings import Effect, Surroundings, addresses_of, effects_of, id_in, subnet_of
+from guardship.containment.surroundings import Effect, Surroundings, effects_of, id_in, subnet_of
 from guardship.errors import GuardshipError
 from guardship.identity import audit
 from guardship.storage.database import Database
@@ -82,8 +82,8 @@ class Ledger:
         isolating = [effect for effect in effects if self._sort(effect) is Sort.ISOLATES and effect.before.machine_id]
         machine_count = len(around.machines(write.resource_id)) if isolating else 0
         machines = {effect.before.machine_id: around.get(effect.before.machine_id) or {} for effect in isolating}
-        for effect in isolating:
-            guardrails.refuse_ourselves(_name(machines[effect.before.machine_id]), addresses_of(effect.body), self._policy)
+        for effect in effects:
+            guardrails.refuse_ourselves(effect, self._policy, isolates=self._sort(effect) is Sort.ISOLATES)
         before = around.get(str(write.resource_id))
         with self._database.transaction() as session:
             held = self._hold(session, write, machines, machine_count)

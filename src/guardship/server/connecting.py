@@ -157,6 +157,7 @@ def policy_of(settings: Settings, *, is_lab: bool) -> Policy:
         lease=timedelta(minutes=settings.isolation_lease_minutes),
         releases_by_itself=settings.isolation_release_by_itself,
         own_addresses=frozenset() if is_lab else own_addresses() | set(settings.own_addresses),
+        own_ports=frozenset({settings.listen_port, settings.clients_port, settings.agents_port}),
     )
 
 

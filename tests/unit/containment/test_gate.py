@@ -17,7 +17,7 @@ from guardship.cloud.arm_endpoint import ArmEndpoint, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.containment import isolations
 from guardship.containment.consent import WriteHeld
-from guardship.containment.guardrails import Policy
+from guardship.containment.guardrails import NeverCut, Policy
 from guardship.containment.held_writes import HeldWrites
 from guardship.containment.isolation import Isolator, StillIsolated
 from guardship.containment.isolations import Finding, Isolation, ProbeRow, State, WriteRow, WriteState
@@ -341,3 +341,18 @@ def test_a_simulated_cloud_is_known_as_one(house: Build) -> None:
     row = found.row(found.isolate())
     assert row.is_simulated is False
     assert row.new_connections_blocked == Finding.NOT_VERIFIED
+
+
+@pytest.mark.parametrize(("port", "is_ours"), [("24443", True), ("24000-24500", True), ("24443,24080", True), ("443", False)])
+def test_no_rule_shuts_a_port_by_which_agents_reach_us(house: Callable[..., House], port: str, is_ours: bool) -> None:
+    policy = Policy(cap_count=50, cap_percent=100, own_addresses=frozenset({"10.1.1.5"}), own_ports=frozenset({24080, 24443}))
+    found = house({"web-1": ("open",), "web-2": ("open",)}, policy=policy)
+    deny = rule("no-agents", 99, "Inbound", "Deny")["properties"] | {"destinationPortRanges": port.split(",")}
+    deny.pop("destinationPortRange")
+    path = f"{NETWORK}/networkSecurityGroups/open/securityRules/no-agents"
+    if is_ours:
+        with pytest.raises(NeverCut, match=r"web-1 is never cut off: .* would no longer be reached"):
+            found.arm.call("PUT", path, actor=MARA, body={"properties": deny})
+        assert found.cloud.writes == []
+    else:
+        assert found.arm.call("PUT", path, actor=MARA, body={"properties": deny}).status < 300
