@@ -130,7 +130,10 @@ class Append:
 
 
 @dataclass(slots=True)
-class _Accept:
+class Acceptance:
+    """A new run on its way into the journal; `event` is its first."""
+
+    event: Event
     run: NewRun
     values: tuple[Any, ...]
     row: tuple[Any, ...]
@@ -226,10 +229,8 @@ class Journal:
 
     # ---- writing
 
-    def accept(
-        self, run: NewRun, workflow: Workflow, worker: str, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None
-    ) -> Event:
-        """Queue a new run, leased to `worker`; gives its first event at once, `done` hears when it is committed."""
+    def accepting(self, run: NewRun, workflow: Workflow, worker: str) -> Acceptance:
+        """What `accept` takes: a new run, leased to `worker`."""
         at = self._now()
         body: dict[str, Any] = {
             "playbook_version_id": run.playbook_version_id,
@@ -248,9 +249,11 @@ class Journal:
         tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
         lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_SECONDS * 1_000_000, False, None)
         blobs = [(run.run_id, blob) for blob in made.blobs]
-        job = _Accept(run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs)
-        self._writer.submit(job, done, loop)
-        return event
+        return Acceptance(event, run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs)
+
+    def accept(self, new: Acceptance, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> None:
+        """Queue a new run; `done` hears when it is committed. An append queued after it may be of the same commit."""
+        self._writer.submit(new, done, loop)
 
     def append(self, append: Append, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop) -> None:
         self._writer.submit(append, done, loop)

@@ -33,6 +33,7 @@ from guardship.telemetry import get_log
 
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
+MOST_ENDS_REMEMBERED = 1000
 
 log = get_log("runner")
 
@@ -73,6 +74,7 @@ class Runner:
         self._tasks: set[Task[None]] = set()
         self._loops: list[Task[None]] = []
         self._waiting_end: dict[str, list[asyncio.Future[str]]] = {}
+        self._ended: dict[str, str] = {}  # of the last runs, for who asks right after
         self._waiting_response: dict[str, asyncio.Future[Respond]] = {}
         self._listeners: list[Callable[[str], None]] = []
 
@@ -146,16 +148,27 @@ class Runner:
             correlation=correlation,
             client_tracking_id=firing.client_tracking_id or run_id,
         )
-        first: list[Event] = []
+        acceptance = self._journal.accepting(new, published.workflow, self.worker)
+        early: list[Turn] = []
 
         def done(accepted: Accepted | None, error: Exception | None) -> None:
             if accepted is not None and accepted.is_new:
                 self._fault_points.hit("accept.after_commit")
                 run = Run(run_id, accepted.number, firing.playbook_id, published.playbook_name, firing.priority, correlation)
-                self._begin_fresh(_Fresh(run, published.workflow, first[0]), in_loop=loop is not None)
+                if early:
+                    early[0].accepted(run)
+                else:
+                    self._begin_fresh(_Fresh(run, published.workflow, acceptance.event), in_loop=loop is not None)
+            elif early:
+                early[0].abandon()
             settle(accepted, error)
 
-        first.append(self._journal.accept(new, published.workflow, self.worker, done, loop))
+        self._journal.accept(acceptance, done, loop)
+        if loop is not None and loop is self._loop and self._dispatch.begin_now(run_id, firing.priority, firing.playbook_id):
+            # Worked out while the disk syncs; what it makes is queued after the acceptance, and fenced by it.
+            self._fault_points.hit("dispatch.wake")
+            run = Run(run_id, 0, firing.playbook_id, published.playbook_name, firing.priority, correlation)
+            early.append(self._begin(_Fresh(run, published.workflow, acceptance.event), is_accepted=False))
         return run_id
 
     def _begin_fresh(self, fresh: _Fresh, *, in_loop: bool) -> None:
@@ -191,7 +204,7 @@ class Runner:
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting_end.setdefault(run_id, []).append(waiting)
         if run_id not in self._turns and run_id not in self._fresh:
-            status = await asyncio.to_thread(self._journal.ended_status, run_id)
+            status = self._ended.get(run_id) or await asyncio.to_thread(self._journal.ended_status, run_id)
             if status is not None:
                 self._waiting_end.pop(run_id, None)
                 return status
@@ -227,10 +240,15 @@ class Runner:
         if fresh is None:
             self.spawn(self._resume(run_id))
             return
+        self._begin(fresh)
+
+    def _begin(self, fresh: _Fresh, *, is_accepted: bool = True) -> Turn:
+        run_id = fresh.run.run_id
         state = apply(RunState(run_id), fresh.event)
-        turn = Turn(self, fresh.run, fresh.workflow, state, Projection(run_id, fresh.workflow), 1)
+        turn = Turn(self, fresh.run, fresh.workflow, state, Projection(run_id, fresh.workflow), 1, is_accepted=is_accepted)
         self._turns[run_id] = turn
         turn.feed(Begin(*self.draw()))
+        return turn
 
     async def _resume(self, run_id: str) -> None:
         """Load a run from its journal; one that cannot be loaded is left alone, the others go on."""
@@ -330,7 +348,10 @@ class Runner:
         run_id = turn.run.run_id
         self._turns.pop(run_id, None)
         self._dirty.discard(turn)
-        if turn.state.has_ended:
+        if turn.has_kept_its_end:
+            self._ended[run_id] = turn.state.status
+            if len(self._ended) > MOST_ENDS_REMEMBERED:
+                del self._ended[next(iter(self._ended))]
             for waiting in self._waiting_end.pop(run_id, ()):
                 if not waiting.done():
                     waiting.set_result(turn.state.status)

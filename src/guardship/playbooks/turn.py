@@ -88,7 +88,17 @@ class Host(Protocol):
 
 
 class Turn:
-    def __init__(self, host: Host, run: Run, workflow: Workflow, state: RunState, projection: Projection, epoch: int) -> None:
+    def __init__(
+        self,
+        host: Host,
+        run: Run,
+        workflow: Workflow,
+        state: RunState,
+        projection: Projection,
+        epoch: int,
+        *,
+        is_accepted: bool = True,  # else its acceptance is on the way, and nothing leaves before a commit
+    ) -> None:
         self.run = run
         self.workflow = workflow
         self.state = state
@@ -96,6 +106,8 @@ class Turn:
         self.epoch = epoch
         self.calls: dict[str, Task[None]] = {}
         self.is_over = False
+        self.has_kept_its_end = False
+        self._is_accepted = is_accepted
         self._host = host
         self._version = state.version  # as committed
         self._buffer: list[Event] = []
@@ -111,6 +123,11 @@ class Turn:
     @property
     def is_idle(self) -> bool:
         return not (self.calls or self._buffer or self._held or self._is_writing or self.is_over or self.state.has_ended)
+
+    def accepted(self, run: Run) -> None:
+        """The run is in the journal, and has its number."""
+        self.run = run
+        self._is_accepted = True
 
     def note(self, event: Event) -> None:
         """An event that does not come from the engine, already applied to the state."""
@@ -145,7 +162,7 @@ class Turn:
     def _sort(self, command: Command) -> None:
         """Carry out what may go now, hold the rest for the commit."""
         match command:
-            case Call() if not command.has_effect:
+            case Call() if not command.has_effect and self._is_accepted:
                 self._begin(command)
             case Call() | Respond():
                 self._held.append(command)
@@ -229,6 +246,8 @@ class Turn:
                 log.warning("run.lease_lost", run_id=self.run.run_id, reason=str(error))
                 self.abandon()
 
+        if self.is_over:
+            return
         try:
             self._host.hit("result.before_commit")
             self._host.submit(append, done)
@@ -255,7 +274,7 @@ class Turn:
         if self._buffer or self._taken or self._timers:
             self.flush()
         elif self.state.has_ended:
-            self.is_over = True
+            self.is_over = self.has_kept_its_end = True
             self._host.over(self)
         elif self.is_idle:
             self._host.park(self)

@@ -6,6 +6,8 @@ import pytest
 from tests.unit.playbooks.engine_room import after, call, compose, engine_room, statuses
 
 from guardship.playbooks.firing import Firing
+from guardship.playbooks.journal import Accepted
+from guardship.playbooks.journal_writer import JournalUnavailable
 
 
 def run(home: Path, actions: dict[str, Any], body: Any = None, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -246,6 +248,41 @@ def test_the_same_alert_starts_a_playbook_once(tmp_path: Path) -> None:
             return first.is_new, second.is_new, first.run_id == second.run_id
 
     assert asyncio.run(work()) == (True, False, True)
+
+
+READ_AND_SEND = {"Look": call("get", "/things/a", runAfter={}), "Send": call("post", "/letters", {"to": "a"}, runAfter={})}
+
+
+def test_two_at_once_for_one_alert_read_and_send_once(tmp_path: Path) -> None:
+    """A new run is worked out while its acceptance is written: what the second of them made must not leave."""
+
+    async def work() -> tuple[list[Accepted], list[str]]:
+        async with engine_room(tmp_path) as room:
+            firing = Firing(room.publish(READ_AND_SEND), None, None)
+            both = await asyncio.gather(*(room.runner.accept_soon(firing, dedup_key="alrt_1") for _ in range(2)))
+            async with asyncio.timeout(10):
+                await room.runner.wait_ended(both[0].run_id)
+            return both, [request.operation for request in room.desk.seen]
+
+    both, asked = asyncio.run(work())
+    assert [one.is_new for one in both] == [True, False]
+    assert both[0].run_id == both[1].run_id
+    assert sorted(asked) == ["look", "send"]
+
+
+def test_a_run_that_could_not_be_kept_has_done_nothing(tmp_path: Path) -> None:
+    async def work() -> tuple[list[str], str]:
+        async with engine_room(tmp_path, fault_points="journal.commit:2:raise") as room:
+            firing = Firing(room.publish(READ_AND_SEND), None, None)
+            with pytest.raises(JournalUnavailable):
+                await room.runner.accept_soon(firing)
+            await asyncio.sleep(0.5)
+            asked = [request.operation for request in room.desk.seen]
+            accepted = await room.runner.accept_soon(firing)
+            async with asyncio.timeout(10):
+                return asked, await room.runner.wait_ended(accepted.run_id)
+
+    assert asyncio.run(work()) == ([], "Succeeded")
 
 
 def test_a_result_that_is_no_json_fails_that_action_alone(tmp_path: Path) -> None:

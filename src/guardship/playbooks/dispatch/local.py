@@ -48,6 +48,13 @@ class LocalDispatch:
         heapq.heappush(self._ready, (-priority, mark, next(self._order), run_id, playbook_id))
         self._pump()
 
+    def begin_now(self, run_id: str, priority: int, playbook_id: str) -> bool:
+        """Take a place for a run whose turn the caller begins itself; False where others wait in line before it."""
+        if self._take_turn is None or self._ready or len(self._running) >= self._most_at_once:
+            return False
+        self._running[run_id] = (priority, playbook_id)
+        return True
+
     def finished(self, run_id: str) -> None:
         priority, playbook_id = self._running.pop(run_id, (0, ""))
         if run_id in self._again:
