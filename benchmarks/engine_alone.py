@@ -1,7 +1,8 @@
 """How many durable runs a second one process makes: evaluation, journal and action rows, with nothing outside.
 
-Two playbooks of five actions: `plain` works on data alone (its acceptance and its end, mostly in one commit), `effects` has five calls of an operation with an effect
-that answers at once (an intent and a result committed for each). The baseline commits as often without an engine, in turns with it.
+Two playbooks of five actions: `plain` works on data alone (its acceptance and its end, mostly in one commit), `effects` has five calls
+of an operation with an effect that answers at once (an intent and a result committed for each). The baseline commits twice and seven
+times a run without an engine, in turns with it.
 `python -m benchmarks.engine_alone` prints one JSON line a form, with `--profile` what the time went into.
 """
 

@@ -1,17 +1,19 @@
-// Where each action stands: each branch is laid out alone, then its box as one node, by elk in a worker.
-import ELK, { type ElkNode } from "elkjs/lib/elk-api.js";
+// Where each action stands: each branch is laid out alone, then its box as one node. A chain, which nearly all branches are, is stacked
+// here; where actions run side by side elk lays them out, in a worker that is fetched only then.
+import ELK, { type ELK as Elk, type ElkExtendedEdge, type ElkNode } from "elkjs/lib/elk-api.js";
 import elkUrl from "elkjs/lib/elk-worker.min.js?url";
 import { type Action, CONTAINERS } from "./actions";
 
 const NODE = { width: 172, height: 58 };
+const GAP = 30;
 const BRANCH_HEAD = 30;
 const BOX_HEAD = 40;
 const PADDING = 14;
 const OPTIONS = {
-  "elk.algorithm": "layered", "elk.direction": "DOWN", "elk.layered.spacing.nodeNodeBetweenLayers": "30", "elk.spacing.nodeNode": "24",
+  "elk.algorithm": "layered", "elk.direction": "DOWN", "elk.layered.spacing.nodeNodeBetweenLayers": String(GAP), "elk.spacing.nodeNode": "24",
   "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF", "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED", "elk.padding": "[top=0,left=0,bottom=0,right=0]",
 };
-const elk = new ELK({ workerFactory: () => new Worker(elkUrl) });
+let elk: Elk | undefined;
 export const TRIGGER = "trigger";
 
 export interface PlacedNode {
@@ -68,7 +70,7 @@ async function layOutBlock(actions: Action[], parent: string | undefined, trigge
     children.unshift({ id: TRIGGER, ...NODE });
     for (const each of actions) if (Object.keys(each.run_after).length === 0) edges.push({ id: `${TRIGGER}>${each.key}`, source: TRIGGER, target: each.key, isTaken: didRun(each) });
   }
-  const graph: ElkNode = await elk.layout({ id: "block", layoutOptions: OPTIONS, children, edges: edges.map((edge) => ({ id: edge.id, sources: [edge.source], targets: [edge.target] })) });
+  const graph = stacked(children, edges) ?? (await byElk(children, edges.map((edge) => ({ id: edge.id, sources: [edge.source], targets: [edge.target] }))));
   const byKey = new Map(actions.map((each) => [each.key, each]));
   const nodes = (graph.children ?? []).flatMap((child): PlacedNode[] => {
     const action = byKey.get(child.id);
@@ -79,6 +81,28 @@ async function layOutBlock(actions: Action[], parent: string | undefined, trigge
   });
   const all = [...edges, ...[...inner.values()].flatMap((box) => box.edges)];
   return { nodes, edges: all, width: graph.width ?? NODE.width, height: graph.height ?? NODE.height };
+}
+
+/** One under the other about one middle line; nothing where the nodes are no chain. */
+function stacked(children: ElkNode[], edges: PlacedEdge[]): ElkNode | undefined {
+  if (children.length === 0) return { id: "block", children, width: 0, height: 0 };
+  const after = new Map(edges.map((edge) => [edge.source, edge.target]));
+  const targets = new Set(after.values());
+  if (edges.length !== children.length - 1 || after.size !== edges.length || targets.size !== edges.length) return undefined;
+  const byId = new Map(children.map((child) => [child.id, child]));
+  const width = Math.max(...children.map((child) => child.width ?? 0));
+  const placed: ElkNode[] = [];
+  let height = 0;
+  for (let child = children.find((each) => !targets.has(each.id)); child; child = byId.get(after.get(child.id) ?? "")) {
+    placed.push({ ...child, x: (width - (child.width ?? 0)) / 2, y: height });
+    height += (child.height ?? 0) + GAP;
+  }
+  return placed.length === children.length ? { id: "block", children: placed, width, height: height - GAP } : undefined;
+}
+
+function byElk(children: ElkNode[], edges: ElkExtendedEdge[]): Promise<ElkNode> {
+  elk ??= new ELK({ workerFactory: () => new Worker(elkUrl) });
+  return elk.layout({ id: "block", layoutOptions: OPTIONS, children, edges });
 }
 
 /** A box with its branches side by side. */
