@@ -2,6 +2,7 @@
 
 import re
 
+import pyotp
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit, sign_in
 
@@ -178,3 +179,44 @@ def test_a_table_can_be_had_as_csv(visit: Visit) -> None:
     text = waiting.value.path().read_text("utf-8")
     assert text.startswith("Severity,#,Title")
     assert '1042,"Password guessing on web-1, then data leaving db-1"' in text
+
+
+def test_an_admin_adds_a_person_who_then_guards_their_way_in(visit: Visit, stranger: Visit) -> None:
+    page = visit.go("/admin?tab=access")
+    page.get_by_role("button", name="Add a user").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(re.compile("^Name")).fill("lena")
+    dialog.get_by_label("Shown as").fill("Lena Kask")
+    dialog.get_by_label("First password").fill("a first password")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("main")).to_contain_text("Lena Kask")
+
+    stranger.night.users["lena"] = {"name": "lena", "password": "a first password"}
+    sign_in(stranger, "lena")
+    page = stranger.page
+    page.get_by_role("button", name="You: Lena Kask").click()
+    page.get_by_role("menuitem", name="Password and second factor").click()
+    password = page.get_by_role("form", name="Password")
+    password.get_by_label("Password now").fill("a first password")
+    password.get_by_label("New password").fill("a second password")
+    password.get_by_role("button", name="Change it").click()
+    expect(password.get_by_role("status")).to_contain_text("Changed")
+    factor = page.get_by_role("form", name="Second factor")
+    factor.get_by_role("button", name="Set it up").click()
+    secret = factor.get_by_label("Secret for the app").input_value()
+    factor.get_by_label("Code the app shows now").fill("000000")
+    factor.get_by_role("button", name="Put it in force").click()
+    expect(factor.get_by_role("alert")).to_be_visible()
+    factor.get_by_label("Code the app shows now").fill(pyotp.TOTP(secret).now())
+    factor.get_by_role("button", name="Put it in force").click()
+    expect(factor.get_by_role("status")).to_contain_text("In force")
+    page.get_by_role("button", name="Close").click()
+
+    page.get_by_role("button", name="You: Lena Kask").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    page.wait_for_url("**/sign-in*")
+    page.get_by_label("Name").fill("lena")
+    page.get_by_label("Password").fill("a second password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label(re.compile("code", re.IGNORECASE))).to_be_visible()

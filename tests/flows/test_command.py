@@ -4,29 +4,22 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
-from tests.flows.company import free_port
+from tests.commands import COMMAND, command_up, environment_for
 from tests.running import until
 
 from guardship.cli.local_server import LocalServer
 from guardship.sandbox.watchdog import tree_of
 
-COMMAND = [str(Path(sys.executable).with_name("guardship"))]
-
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    ports = {f"GUARDSHIP_{name}": str(free_port()) for name in ("LISTEN_PORT", "CLIENTS_PORT", "LAB_ARM_PORT", "LAB_MAIL_PORT")}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GUARDSHIP_")}
-    return inherited | ports | {"GUARDSHIP_HOME": str(tmp_path / "home")}
+    return environment_for(tmp_path / "home")
 
 
 def ours(home: str) -> list[int]:
@@ -55,18 +48,6 @@ def namespaces(pids: list[int]) -> set[str]:
 
 def everybody() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-@contextmanager
-def command_up(environment: dict[str, str], log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
-    """`guardship up` until the test ends it; one that does not end is killed, so that the test fails instead of waiting for ever."""
-    command = subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=subprocess.STDOUT, text=True)
-    try:
-        yield command
-        command.wait(30)
-    finally:
-        command.kill()
-        command.wait()
 
 
 @pytest.fixture

@@ -93,5 +93,10 @@ export const pagesDe: Record<keyof typeof pages, string> = {
   "logs.hint": "Umschalt+Enter führt sie aus", "admin.title": "Verwaltung", "admin.access": "Zugang", "admin.audit": "Audit", "admin.approvals": "Freigaben",
   "admin.tokens": "API-Token", "admin.who": "Wer", "admin.act": "Tat", "admin.subject": "Gegenstand", "admin.chain": "{count} Einträge, {reason}",
   "admin.role": "Rolle", "admin.expires": "Läuft ab", "admin.scope": "Umfang", "admin.approve": "Zustimmen", "admin.refuse": "Ablehnen",
-  "word.close": "Schließen", "admin.newUser": "Person hinzufügen", "admin.add": "Hinzufügen", "admin.displayName": "Angezeigt als", "admin.password": "Erstes Passwort", "admin.passwordNote": "Mindestens 12 Zeichen", "admin.noApprovals": "Nichts wartet auf Freigabe.", "admin.lastSeen": "Angelegt", "admin.askedBy": "Gefragt von {who}", "admin.answer": "{title} beantworten",
+  "account.title": "Passwort und zweiter Faktor", "account.password": "Passwort", "account.oldPassword": "Bisheriges Passwort", "account.oldPasswordNote": "Leer, wenn Sie über einen Link kamen und keines haben",
+  "account.newPassword": "Neues Passwort", "account.change": "Ändern", "account.changed": "Geändert. Ihre anderen Sitzungen sind beendet.",
+  "account.secondFactor": "Zweiter Faktor", "account.secondFactorNote": "Ein Code einer Authenticator-App, bei jeder Anmeldung verlangt.", "account.setUp": "Einrichten", "account.secret": "Geheimnis für die App",
+  "account.openApp": "In einer App auf diesem Rechner öffnen", "account.code": "Code, den die App jetzt zeigt", "account.oldCode": "Code des geltenden zweiten Faktors", "account.oldCodeNote": "Nur falls Sie einen haben",
+  "account.confirm": "In Kraft setzen", "account.secondFactorSet": "Gilt ab der nächsten Anmeldung.",
+  "admin.detail": "Einzelheiten", "word.close": "Schließen", "admin.newUser": "Person hinzufügen", "admin.add": "Hinzufügen", "admin.displayName": "Angezeigt als", "admin.password": "Erstes Passwort", "admin.passwordNote": "Mindestens 12 Zeichen", "admin.noApprovals": "Nichts wartet auf Freigabe.", "admin.lastSeen": "Angelegt", "admin.askedBy": "Gefragt von {who}", "admin.answer": "{title} beantworten",
 };

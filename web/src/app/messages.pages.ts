@@ -84,5 +84,10 @@ export const pages = {
   "logs.csv": "As CSV", "logs.query": "Query", "logs.tables": "Tables", "logs.none": "No rows. The query ran; nothing matched.", "logs.take": "Query {table}", "logs.takeShort": "Query it", "logs.hint": "Shift+Enter runs it",
   "admin.title": "Admin", "admin.access": "Access", "admin.audit": "Audit", "admin.approvals": "Approvals", "admin.tokens": "API tokens", "admin.who": "Who", "admin.act": "Act",
   "admin.subject": "Subject", "admin.chain": "{count} entries, {reason}", "admin.role": "Role", "admin.expires": "Expires", "admin.scope": "Scope", "admin.approve": "Approve",
-  "admin.refuse": "Refuse", "word.close": "Close", "admin.newUser": "Add a user", "admin.add": "Add", "admin.displayName": "Shown as", "admin.password": "First password", "admin.passwordNote": "At least 12 characters", "admin.noApprovals": "Nothing waits for approval.", "admin.lastSeen": "Created", "admin.askedBy": "Asked by {who}", "admin.answer": "Answer {title}",
+  "account.title": "Password and second factor", "account.password": "Password", "account.oldPassword": "Password now", "account.oldPasswordNote": "Empty if you came by a link and have none",
+  "account.newPassword": "New password", "account.change": "Change it", "account.changed": "Changed. Your other sessions have ended.",
+  "account.secondFactor": "Second factor", "account.secondFactorNote": "A code of an authenticator app, asked for at every sign-in.", "account.setUp": "Set it up", "account.secret": "Secret for the app",
+  "account.openApp": "Open it in an app on this machine", "account.code": "Code the app shows now", "account.oldCode": "Code of the second factor in force", "account.oldCodeNote": "Only if you have one",
+  "account.confirm": "Put it in force", "account.secondFactorSet": "In force from the next sign-in.",
+  "admin.refuse": "Refuse", "admin.detail": "Detail", "word.close": "Close", "admin.newUser": "Add a user", "admin.add": "Add", "admin.displayName": "Shown as", "admin.password": "First password", "admin.passwordNote": "At least 12 characters", "admin.noApprovals": "Nothing waits for approval.", "admin.lastSeen": "Created", "admin.askedBy": "Asked by {who}", "admin.answer": "Answer {title}",
 } as const;

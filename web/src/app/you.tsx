@@ -1,9 +1,10 @@
-// Who is signed in: colours, language, and the way out.
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+// Who is signed in: colours, language, the own way in, and the way out.
+import { type KeyboardEvent, Suspense, lazy, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/session";
 import { useSay } from "../ui/words";
 import { useAppearance } from "./appearance";
 
+const AccountDialog = lazy(() => import("./account-dialog").then((module) => ({ default: module.AccountDialog })));
 const SCHEMES = ["system", "light", "dark"] as const;
 const LANGUAGES: [string, string][] = [["en", "English"], ["de", "Deutsch"]];
 
@@ -16,6 +17,7 @@ export function You() {
   const say = useSay();
   const { me } = useSession();
   const [isOpen, setOpen] = useState(false);
+  const [isChanging, setChanging] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const name = me?.display_name ?? "";
   const close = () => {
@@ -27,12 +29,13 @@ export function You() {
       <button ref={button} type="button" className="avatar" aria-haspopup="menu" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)} title={name}>
         <span aria-hidden="true">{initials(name)}</span><span className="visually-hidden">{say("top.account")}: {name}</span>
       </button>
-      {isOpen && <Choices close={close} />}
+      {isOpen && <Choices close={close} change={() => { close(); setChanging(true); }} />}
+      {isChanging && <Suspense><AccountDialog close={() => setChanging(false)} /></Suspense>}
     </div>
   );
 }
 
-function Choices({ close }: { close: () => void }) {
+function Choices({ close, change }: { close: () => void; change: () => void }) {
   const say = useSay();
   const { leave } = useSession();
   const { scheme, setScheme, language, setLanguage } = useAppearance();
@@ -55,6 +58,7 @@ function Choices({ close }: { close: () => void }) {
       <div role="group" aria-label={say("top.language")}>
         {LANGUAGES.map(([value, text]) => <button key={value} type="button" role="menuitemradio" lang={value} aria-checked={language === value} onClick={() => { setLanguage(value); close(); }}>{text}</button>)}
       </div>
+      <button type="button" role="menuitem" onClick={change}>{say("account.title")} …</button>
       <button type="button" role="menuitem" onClick={() => void leave()}>{say("top.signOut")}</button>
     </div>
   );

@@ -7,10 +7,18 @@ export function useFocusBack(): void {
   const [origin] = useState(() => document.activeElement);
   useEffect(
     () => () => {
-      window.setTimeout(() => origin instanceof HTMLElement && origin.isConnected && origin.focus(), LET_GO_MS);
+      window.setTimeout(() => {
+        showThePageAgain();
+        if (origin instanceof HTMLElement && origin.isConnected) origin.focus();
+      }, LET_GO_MS);
     },
     [origin],
   );
+}
+
+/** A dialog that goes by itself, because the answer came, leaves the page behind it hidden from screen readers. */
+function showThePageAgain(): void {
+  if (!document.querySelector("[role=dialog], [role=alertdialog]")) document.getElementById("root")?.removeAttribute("aria-hidden");
 }
 
 /** The same as a part, for a dialog that stands inside something that stays. */

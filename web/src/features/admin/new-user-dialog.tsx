@@ -41,7 +41,7 @@ export function NewUserDialog({ close }: { close: () => void }) {
             </DialogContent>
             <DialogActions>
               <Button onClick={close}>{say("containment.cancel")}</Button>
-              <Button appearance="primary" type="submit" disabled={create.isPending}>{say("admin.add")}</Button>
+              <Button appearance="primary" type="submit" disabledFocusable={create.isPending}>{say("admin.add")}</Button>
             </DialogActions>
           </DialogBody>
         </form>

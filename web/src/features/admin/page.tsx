@@ -42,6 +42,7 @@ function Audit() {
     { key: "who", title: say("admin.who"), width: 200, cell: (each) => each.who },
     { key: "act", title: say("admin.act"), width: 200, cell: (each) => <span className="mono">{each.act}</span> },
     { key: "subject", title: say("admin.subject"), cell: (each) => <span title={each.subject}>{each.subject}</span> },
+    { key: "detail", title: say("admin.detail"), cell: (each) => <Detail of={each.detail} /> },
   ];
   return (
     <>
@@ -51,13 +52,20 @@ function Audit() {
   );
 }
 
+/** What an entry says beside its subject; the reason first, if there is one. */
+function Detail({ of }: { of: Record<string, unknown> }) {
+  const { reason, ...rest } = of;
+  const text = [reason, ...Object.entries(rest).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)].filter(Boolean).join(", ");
+  return <span className="note" title={text}>{text}</span>;
+}
+
 function Users() {
   const say = useSay();
   const { me } = useSession();
   const [isAdding, setAdding] = useState(false);
   const asked = useQuery({ queryKey: ["users"], queryFn: () => dataOf(api.GET("/api/v1/users")), enabled: me?.role === "admin" });
   const columns: Column<Schemas["UserOut"]>[] = [
-    { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
+    { key: "name", title: say("word.name"), cell: (each) => <><span className="strong">{each.name}</span> <span className="note">{each.display_name}</span></> },
     { key: "role", title: say("admin.role"), width: 160, cell: (each) => each.role },
     { key: "created", title: say("admin.lastSeen"), width: 220, cell: (each) => <span className="mono">{each.created_at.slice(0, 16)}</span> },
   ];
