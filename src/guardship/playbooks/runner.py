@@ -9,6 +9,7 @@ from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -29,11 +30,11 @@ from guardship.playbooks.projection import Projection
 from guardship.playbooks.state import RunState, apply
 from guardship.playbooks.timers import Timers
 from guardship.playbooks.turn import Run, Turn
+from guardship.playbooks.waiters import Waiters
 from guardship.telemetry import get_log
 
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
-MOST_ENDS_REMEMBERED = 1000
 
 log = get_log("runner")
 
@@ -73,9 +74,7 @@ class Runner:
         self._dirty: set[Turn] = set()
         self._tasks: set[Task[None]] = set()
         self._loops: list[Task[None]] = []
-        self._waiting_end: dict[str, list[asyncio.Future[str]]] = {}
-        self._ended: dict[str, str] = {}  # of the last runs, for who asks right after
-        self._waiting_response: dict[str, asyncio.Future[Respond]] = {}
+        self._waiters = Waiters()
         self._listeners: list[Callable[[str], None]] = []
 
     # ---- life
@@ -124,7 +123,7 @@ class Runner:
         waiting: asyncio.Future[Accepted] = loop.create_future()
         run_id = self._accept(firing, dedup_key, _settling(waiting), loop)
         if wants_response:
-            self._waiting_response[run_id] = loop.create_future()
+            self._waiters.expect_response(run_id)
         return await waiting
 
     def _accept(
@@ -201,24 +200,13 @@ class Runner:
 
     async def wait_ended(self, run_id: str) -> str:
         """The status the run ended with."""
-        waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting_end.setdefault(run_id, []).append(waiting)
-        if run_id not in self._turns and run_id not in self._fresh:
-            status = self._ended.get(run_id) or await asyncio.to_thread(self._journal.ended_status, run_id)
-            if status is not None:
-                self._waiting_end.pop(run_id, None)
-                return status
-        return await waiting
+        is_known = run_id in self._turns or run_id in self._fresh
+        look_up = partial(asyncio.to_thread, self._journal.ended_status, run_id)
+        return await self._waiters.end(run_id, is_known=is_known, look_up=look_up)
 
     async def response(self, run_id: str, timeout_seconds: float) -> Respond | None:
         """What the run's Response action says, or None when it says nothing in time."""
-        waiting = self._waiting_response.setdefault(run_id, asyncio.get_running_loop().create_future())
-        try:
-            return await asyncio.wait_for(asyncio.shield(waiting), timeout_seconds)
-        except TimeoutError:
-            return None
-        finally:
-            self._waiting_response.pop(run_id, None)
+        return await self._waiters.response(run_id, timeout_seconds)
 
     # ---- turns
 
@@ -329,9 +317,7 @@ class Runner:
         return asyncio.get_running_loop().call_later(seconds, act)
 
     def respond(self, run_id: str, response: Respond) -> None:
-        waiting = self._waiting_response.get(run_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(response)
+        self._waiters.responded(run_id, response)
 
     def mark_dirty(self, turn: Turn) -> None:
         self._dirty.add(turn)
@@ -349,12 +335,7 @@ class Runner:
         self._turns.pop(run_id, None)
         self._dirty.discard(turn)
         if turn.has_kept_its_end:
-            self._ended[run_id] = turn.state.status
-            if len(self._ended) > MOST_ENDS_REMEMBERED:
-                del self._ended[next(iter(self._ended))]
-            for waiting in self._waiting_end.pop(run_id, ()):
-                if not waiting.done():
-                    waiting.set_result(turn.state.status)
+            self._waiters.ended(run_id, turn.state.status)
         self._dispatch.finished(run_id)
 
     def park(self, turn: Turn) -> None:
