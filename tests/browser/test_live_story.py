@@ -2,6 +2,8 @@
 
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -12,9 +14,11 @@ from tests.running import until
 ATTACK_MS = 60_000
 
 
-def test_a_new_user_starts_the_demo_and_walks_from_the_alert_to_the_release(browser: Browser, night: Night, tmp_path: Path) -> None:
-    output = tmp_path / "out.txt"
-    with output.open("w+") as log, command_up(environment_for(tmp_path / "home"), log, "--no-lab") as command:
+@contextmanager
+def newcomer(browser: Browser, night: Night, home: Path, **settings: str) -> Iterator[Visit]:
+    """Somebody who opens the link that the command prints, on a server with nothing in it."""
+    output = home.with_name("out.txt")
+    with output.open("w+") as log, command_up(environment_for(home) | settings, log, "--no-lab") as command:
         context = window(browser, night, user=None)
         try:
             until(lambda: "sign-in?link=" in output.read_text() or command.poll() is not None, seconds=60)
@@ -23,23 +27,43 @@ def test_a_new_user_starts_the_demo_and_walks_from_the_alert_to_the_release(brow
             visit = Visit(context.new_page(), night, elsewhere=link[0].partition("/sign-in")[0])
             visit.watch()
             visit.page.goto(link[0])
-            see_the_machine_cut_off(visit)
-            walk_to_the_job(visit)
-            release(visit)
+            yield visit
             visit.check()
         finally:
             context.close()
             command.send_signal(signal.SIGINT)
 
 
-def see_the_machine_cut_off(visit: Visit) -> None:
-    page = visit.page
-    page.get_by_role("button", name="Start the demo").click()
-    isolated = page.get_by_role("banner").get_by_role("link", name="1 isolated")
+def test_a_new_user_starts_the_demo_and_walks_from_the_alert_to_the_release(browser: Browser, night: Night, tmp_path: Path) -> None:
+    with newcomer(browser, night, tmp_path / "home") as visit:
+        start_the_demo(visit)
+        for finding in ("New connections blocked", "Live sessions cut", "Cloud identity shut"):
+            expect(visit.page.get_by_role("region", name=finding)).to_contain_text("Proved", timeout=ATTACK_MS)
+        walk_to_the_job(visit)
+        release(visit)
+
+
+def test_where_the_session_lives_on_a_restart_ends_it(browser: Browser, night: Night, tmp_path: Path) -> None:
+    with newcomer(browser, night, tmp_path / "home", GUARDSHIP_LAB_MODE="azure") as visit:
+        start_the_demo(visit)
+        sessions = visit.page.get_by_role("region", name="Live sessions cut")
+        expect(sessions).to_contain_text("Not cut", timeout=ATTACK_MS)
+        sessions.get_by_role("button", name="Restart web-1 …").click()
+        dialog = visit.page.get_by_role("alertdialog")
+        dialog.get_by_role("button", name="Restart web-1").click()
+        expect(dialog).to_contain_text("Say why")
+        dialog.get_by_label("Reason").fill("the session has to end")
+        dialog.get_by_role("button", name="Restart web-1").click()
+        expect(dialog).to_have_count(0)
+        expect(sessions).to_contain_text("Proved")
+
+
+def start_the_demo(visit: Visit) -> None:
+    """Until the machine is isolated, and its isolation on the screen."""
+    visit.page.get_by_role("button", name="Start the demo").click()
+    isolated = visit.page.get_by_role("banner").get_by_role("link", name="1 isolated")
     expect(isolated).to_be_visible(timeout=ATTACK_MS)
     isolated.click()
-    for finding in ("New connections blocked", "Live sessions cut", "Cloud identity shut"):
-        expect(page.get_by_role("region", name=finding)).to_contain_text("Proved", timeout=ATTACK_MS)
 
 
 def walk_to_the_job(visit: Visit) -> None:
