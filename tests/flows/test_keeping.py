@@ -83,7 +83,9 @@ def test_a_locked_out_person_gets_back_in_on_the_machine_itself(tmp_path: Path) 
         assert visitor.post("session/link", json={"token": link}).status_code == 200
         assert visitor.post("session/link", json={"token": link}).status_code == 401
         assert guardship(home, "audit", "verify").returncode == 0
-        assert "nobody" in guardship(home, "admin", "reset", "nobody").stderr
+        refused = guardship(home, "admin", "reset", "nobody").stderr
+        assert "there is no user called nobody" in refused
+        assert "there are: admin" in refused
 
 
 def test_the_command_finds_a_changed_audit_log(tmp_path: Path) -> None:

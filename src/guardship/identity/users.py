@@ -81,7 +81,8 @@ def create_user(session: Session, name: str, *, role: Role, password: str | None
 def user_named(session: Session, name: str) -> User:
     user = session.scalars(select(User).where(User.name == name)).first()
     if user is None:
-        raise NotFound("user", name)
+        known = session.scalars(select(User.name).order_by(User.name).limit(10)).all()
+        raise NotFound("user", name, hint=f"there are: {', '.join(known)}" if known else "make one with `guardship admin create`")
     return user
 
 
