@@ -46,14 +46,19 @@ def test_a_backup_taken_while_running_is_restored_whole(tmp_path: Path) -> None:
 def test_a_restore_replaces_nothing_without_being_told(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "backup.tar"
     with RunningServer(home):
+        assert sorted(each.name for each in (home / "run").iterdir()) == ["jobs.sock", "lock", "server.json"]
         assert guardship(home, "database", "backup", str(file)).returncode == 0
         running = guardship(home, "database", "restore", str(file), "--force")
         assert running.returncode != 0
         assert "running" in running.stderr
+    assert [each.name for each in (home / "run").iterdir()] == ["lock"]
     assert guardship(home, "database", "restore", str(file)).returncode != 0
     assert guardship(home, "database", "restore", str(file), "--force").returncode == 0
     (tmp_path / "broken.tar").write_bytes(b"no tar")
-    assert "not a backup" in guardship(home, "database", "restore", str(tmp_path / "broken.tar"), "--force").stderr
+    refused = guardship(home, "database", "restore", str(tmp_path / "broken.tar"), "--force").stderr
+    assert "broken.tar is not a backup: it is not a whole tar archive" in refused
+    assert "guardship database backup FILE" in refused
+    assert "No such file" in guardship(home, "database", "restore", str(tmp_path / "none.tar"), "--force").stderr
 
 
 def test_with_the_server_dead_the_file_of_an_isolation_releases_the_machine(tmp_path: Path) -> None:
@@ -62,6 +67,11 @@ def test_with_the_server_dead_the_file_of_an_isolation_releases_the_machine(tmp_
         before = provider.interfaces_of(provider.machine("web-1"))[0].group_id
         company.attack()
         company.verified_isolation()
+        mistaken = guardship(company.server.home, "release", "nosuch")
+        assert (mistaken.returncode, mistaken.stderr) == (
+            3,
+            "guardship: there is no isolated machine called nosuch\n  isolated are web-1\n",
+        )
         company.server.kill()
         file = next((company.server.home / "isolations").glob("*-web-1.json"))
         assert json.loads(file.read_text())["undo"][0]["method"] == "PUT"

@@ -13,7 +13,6 @@ from guardship.cloud.arm import Actor, ActorKind
 from guardship.containment import isolations, way_back
 from guardship.containment.isolation import Plan
 from guardship.containment.isolations import OPEN_STATES, Isolation
-from guardship.errors import NotFound
 from guardship.identity import audit
 from guardship.identity.sessions import Caller
 from guardship.ids import new_id
@@ -169,9 +168,7 @@ def release(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Respond
 def release_machine(machine: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> IsolationOut:
     """As above, by the machine's name."""
     with doors.database.reading() as session:
-        row = isolations.open_by_name(session, machine)
-    if row is None:
-        raise NotFound("isolated machine", machine)
+        row = isolations.isolation_of(session, machine)
     _release(doors, row, body, caller)
     with doors.database.reading() as session:
         return IsolationOut(**isolation_facts(isolations.get(session, row.isolation_id), doors))

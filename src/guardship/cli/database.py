@@ -101,7 +101,8 @@ def _unpack(source: Path, layout: Layout) -> None:
             with tarfile.open(source) as tar:
                 tar.extractall(folder, filter="data")
         except (OSError, tarfile.TarError) as error:
-            raise BackupError(f"{source} is not a backup: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a whole tar archive"
+            raise BackupError(f"{source} is not a backup: {why}", hint="`guardship database backup FILE` writes one") from error
         copy = Path(folder) / DATABASE_MEMBER
         if not copy.exists():
             raise BackupError(f"{source} holds no database")

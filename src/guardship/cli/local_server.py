@@ -12,6 +12,7 @@ from guardship.errors import Fault, GuardshipError
 from guardship.storage.layout import Layout
 
 ADDRESS_FILE = "server.json"
+_FAULTS = {401: Fault.FORBIDDEN, 403: Fault.FORBIDDEN, 404: Fault.NOT_FOUND, 409: Fault.CONFLICT, 503: Fault.UNAVAILABLE}
 
 
 class ServerNotRunning(GuardshipError):
@@ -23,7 +24,13 @@ class ServerNotRunning(GuardshipError):
 
 
 class ServerRefused(GuardshipError):
+    """The server's own words, and its fault by the status it answered with."""
+
     code = "cli.server_refused"
+
+    def __init__(self, message: str, *, status: int = 500, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.fault = _FAULTS.get(status, Fault.BAD_INPUT if status < 500 else Fault.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class LocalServer:
             with self._client(seconds) as client:
                 response = client.request(method, f"/api/v1/{path}", json=body)
         except httpx.HTTPError as error:
-            raise ServerRefused(f"the server at {self.url} did not answer: {error}", hint="is it still running?") from error
+            raise ServerRefused(f"the server at {self.url} did not answer: {error}", status=503, hint="is it still running?") from error
         if response.status_code >= 400:
             raise _refusal(response)
         return response.json() if response.content else None
@@ -68,5 +75,6 @@ def _refusal(response: httpx.Response) -> ServerRefused:
     try:
         problem = response.json()
     except ValueError:
-        return ServerRefused(f"the server answered {response.status_code}")
-    return ServerRefused(problem.get("detail") or problem.get("title") or str(response.status_code), hint=problem.get("hint"))
+        return ServerRefused(f"the server answered {response.status_code}", status=response.status_code)
+    told = problem.get("detail") or problem.get("title") or str(response.status_code)
+    return ServerRefused(told, status=response.status_code, hint=problem.get("hint"))

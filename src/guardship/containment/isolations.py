@@ -146,6 +146,15 @@ def open_machines(session: Session) -> list[str]:
     return list(session.scalars(select(Isolation.machine_id).where(Isolation.state.in_(OPEN_STATES))))
 
 
+def isolation_of(session: Session, machine: str) -> Isolation:
+    """As `open_by_name`; raises NotFound, which names the machines that are isolated."""
+    found = open_by_name(session, machine)
+    if found is None:
+        names = sorted(session.scalars(select(Isolation.machine_name).where(Isolation.state.in_(OPEN_STATES))))
+        raise NotFound("isolated machine", machine, hint=f"isolated are {', '.join(names)}" if names else "no machine is isolated")
+    return found
+
+
 def open_by_name(session: Session, machine: str) -> Isolation | None:
     """By the machine's name or id, as they were when it was isolated."""
     wanted = machine.lower()

@@ -164,7 +164,7 @@ def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
     limits = Limits(wall_seconds=settings.job_seconds, memory_mb=settings.job_memory_mb)
     return WorkerSettings(
         folder=layout.jobs,
-        socket=layout.run / "jobs.sock",
+        socket=layout.job_door,
         slots=settings.job_slots,
         limits=limits,
         none_allowed=settings.job_isolation is JobIsolation.NONE,

@@ -63,7 +63,7 @@ class Living:
         give_threads(asyncio.get_running_loop())
         self._subscribe()
         app = create_app(self._house.doors)
-        jobs = Doorway(_job_door(self._house.layout.run / "jobs.sock"), None)
+        jobs = Doorway(_job_door(self._house.layout.job_door), None)
         doors = [(app, doorways.main), (app, doorways.clients), (create_job_app(self._house.doors, self._incident_of), jobs)]
         servers = [(_Quiet(_config(each, doorway)), doorway) for each, doorway in doors]
         serving = [asyncio.create_task(server.serve(sockets=[doorway.listener])) for server, doorway in servers]
@@ -107,6 +107,7 @@ class Living:
         await asyncio.to_thread(house.scheduler.stop)
         await doors.runner.stop()
         await asyncio.to_thread(doors.jobs.stop)
+        house.layout.job_door.unlink(missing_ok=True)
         await house.http.close()
         await asyncio.to_thread(doors.outbox.stop)
         await asyncio.to_thread(doors.ingest.stop)

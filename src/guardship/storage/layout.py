@@ -47,6 +47,11 @@ class Layout:
         """Sockets and other things of the running server."""
         return self.home / "run"
 
+    @property
+    def job_door(self) -> Path:
+        """The socket by which the processes of jobs reach the server."""
+        return self.run / "jobs.sock"
+
     def make(self) -> None:
         """All folders, readable by their owner alone."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
