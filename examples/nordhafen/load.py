@@ -193,6 +193,7 @@ class _Night:
             tactics=tuple(alert["tactics"]),
             techniques=tuple(alert["techniques"]),
             fingerprint=str(alert["number"]),
+            details=alert.get("properties", {}),
         )
 
     def _alert_of(self, run: Facts) -> Facts:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from guardship.clock import azure_time
 from guardship.detection.entities import Entity
 
 HERE = Path(__file__).parent
@@ -55,9 +56,25 @@ class Story:
         }
 
     def entities(self, alert: Facts) -> list[Entity]:
-        hosts = [{"Type": "host", "HostName": name} for name in alert.get("hosts", [])]
+        """What an alert names, in the published form: things first, then the sessions and connections that refer to them."""
+        machines = self.facts["machines"]
+        hosts = [{"Type": "host", "HostName": name, "LastIpAddress": machines[name]["address"]} for name in alert.get("hosts", [])]
         accounts = [{"Type": "account", "Name": name} for name in alert.get("accounts", [])]
-        return [*hosts, *accounts, *({"Type": "ip", "Address": address} for address in alert.get("addresses", []))]
+        addresses = [{"Type": "ip", "Address": address} for address in alert.get("addresses", [])]
+        things: list[Entity] = [*hosts, *accounts, *addresses]
+        more = [self._resolved(entity, things) for entity in alert.get("entities", [])]
+        return [*things, *more]
+
+    def _resolved(self, entity: Facts, things: list[Entity]) -> Entity:
+        """`Host = "web-1"` becomes a reference to what the alert lists under that name, a time the time it is moved to."""
+        numbers = {thing.get("HostName") or thing.get("Name") or thing.get("Address"): str(at) for at, thing in enumerate(things, start=1)}
+        found = dict(entity)
+        for name, value in entity.items():
+            if name.endswith("Utc"):
+                found[name] = azure_time(self.at(value))
+            elif name in ("Host", "Account", "SourceAddress", "DestinationAddress") and isinstance(value, str):
+                found[name] = {"$ref": numbers[value]}
+        return found
 
     def _arm_id(self, kind: str, name: str) -> str:
         return f"/subscriptions/{self.facts['subscription']}/resourceGroups/{self.facts['resource_group']}/providers/{kind}/{name}"

@@ -61,7 +61,7 @@ def test_the_timeline_holds_alerts_events_and_our_own_acts_newest_first(visit: V
 def test_the_graph_has_a_twin_that_is_a_table(visit: Visit) -> None:
     page = visit.go(f"/incidents/{visit.night.filled.incident_id}?tab=graph")
     expect(page.get_by_role("img", name=re.compile("Investigation graph.*web-1"))).to_be_visible()
-    page.get_by_role("button", name="As a table").click()
+    page.get_by_role("button", name="Table").click()
     table = page.get_by_role("table", name="Graph")
     expect(table.get_by_role("row").filter(has_text="203.0.113.66").filter(has_text="web-1").first).to_be_visible()
 

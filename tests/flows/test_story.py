@@ -50,9 +50,11 @@ def test_the_attack_ends_in_a_proved_isolation_and_a_release_puts_everything_bac
     assert {"host", "account", "ip"} <= kinds
     incident = company.get(f"incidents/{alert['incident_id']}")
     assert {"alert", "run", "containment"} <= {entry["kind"] for entry in incident["timeline"]}
-    assert {"incident", "alert", "machine", "account", "address"} <= {
-        node["kind"] for node in company.get(f"incidents/{alert['incident_id']}/graph")["nodes"]
-    }
+    graph = company.get(f"incidents/{alert['incident_id']}/graph")
+    kind_of = {node["node_id"]: node["kind"] for node in graph["nodes"]}
+    assert {"incident", "alert", "machine", "account", "address"} <= set(kind_of.values())
+    way = [(edge["step"], kind_of[edge["source_id"]], edge["kind"], kind_of[edge["target_id"]]) for edge in graph["edges"] if edge["step"]]
+    assert way == [(1, "address", "signed_in_to", "machine")]
 
     company.post("machines/web-1/release", {"reason": "the demo is over"})
     assert company.get(f"isolations/{isolation['isolation_id']}")["state"] == "released"

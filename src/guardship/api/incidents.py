@@ -11,7 +11,7 @@ from guardship.api.access import DoorsHere, Reader, Responder, who
 from guardship.api.alerts import AlertOut
 from guardship.api.isolations import IsolationOut, isolation_facts
 from guardship.api.runs import RunOut, runs_of_incident
-from guardship.containment.isolations import Isolation
+from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.detection import alerts, incidents, investigation
 from guardship.detection.incidents import Classification, Incident, IncidentStatus
 from guardship.identity import audit
@@ -73,13 +73,20 @@ class NodeOut(BaseModel):
     kind: str
     label: str
     details: dict[str, Any]
+    first_at: datetime | None
     isolation: IsolationOut | None = None
 
 
 class EdgeOut(BaseModel):
+    """What was between two things, and when as far as an alert says; `step` numbers the way an attacker took."""
+
     source_id: str
     target_id: str
     kind: str
+    at: datetime | None
+    is_movement: bool
+    step: int | None
+    details: dict[str, Any]
 
 
 class GraphOut(BaseModel):
@@ -133,21 +140,28 @@ def get_incident(incident_id: str, doors: DoorsHere, caller: Reader) -> Incident
 
 @router.get("/incidents/{incident_id}/graph")
 def get_graph(incident_id: str, doors: DoorsHere, caller: Reader) -> GraphOut:
-    """The incident's alerts, machines, accounts and addresses, and how they hang together."""
+    """The incident's alerts, what they name, what was between those, and the way an attacker took."""
     with doors.database.reading() as session:
         graph = investigation.graph(session, incident_id)
         isolated = {each.machine_name.lower(): IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id)}
+        in_force = {
+            each.machine_id: IsolationOut(**isolation_facts(each, doors))
+            for each in session.scalars(select(Isolation).where(Isolation.state.in_(OPEN_STATES)))
+        }
     nodes = [
         NodeOut(
             node_id=node.node_id,
             kind=node.kind,
             label=node.label,
             details=dict(node.details),
-            isolation=isolated.get(node.label.lower()) if node.kind == "machine" else None,
+            first_at=node.first_at,
+            isolation=(in_force.get(str(node.details.get("AzureID")).lower()) or isolated.get(node.label.lower()))
+            if node.kind == "machine"
+            else None,
         )
         for node in graph.nodes
     ]
-    return GraphOut(nodes=nodes, edges=[EdgeOut(source_id=e.source_id, target_id=e.target_id, kind=e.kind) for e in graph.edges])
+    return GraphOut(nodes=nodes, edges=[EdgeOut.model_validate(edge, from_attributes=True) for edge in graph.edges])
 
 
 @router.patch("/incidents/{incident_id}")

@@ -179,15 +179,16 @@ def test_every_change_appends_a_row_to_security_incident(detection: Detection) -
 
 
 def test_the_graph_draws_each_thing_once_and_guesses_with_dashes(detection: Detection) -> None:
-    alert = raised(detection, WEB, ATTACKER, ADA, rule_id="rule_a")
-    raised(detection, WEB, ATTACKER, {**ADA, "NTDomain": "N"}, rule_id="rule_b")
+    access = {"tactics": ("InitialAccess",), "techniques": ("T1078",)}
+    alert = raised(detection, WEB, ATTACKER, ADA, rule_id="rule_a", **access)
+    raised(detection, WEB, ATTACKER, {**ADA, "NTDomain": "N"}, rule_id="rule_b", **access)
     with detection.database.reading() as session:
         drawn = graph(session, alert.incident_id)
     kinds = sorted(node.kind for node in drawn.nodes)
     assert kinds == ["account", "account", "address", "alert", "alert", "incident", "machine"]
     by_id = {node.node_id: node for node in drawn.nodes}
-    edges = sorted((edge.kind, by_id[edge.source_id].kind, by_id[edge.target_id].kind) for edge in drawn.edges)
-    assert edges.count(("connected_to", "address", "machine")) == 1
+    edges = sorted((str(edge.kind), by_id[edge.source_id].kind, by_id[edge.target_id].kind) for edge in drawn.edges)
+    assert edges.count(("signed_in_to", "address", "machine")) == 1
     assert edges.count(("signed_in_to", "account", "machine")) == 2
     assert edges.count(("possibly_same", "account", "account")) == 1
     assert edges.count(("contains", "incident", "alert")) == 2

@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * Get Graph
-         * @description The incident's alerts, machines, accounts and addresses, and how they hang together.
+         * @description The incident's alerts, what they name, what was between those, and the way an attacker took.
          */
         get: operations["get_graph_api_v1_incidents__incident_id__graph_get"];
         put?: never;
@@ -1908,12 +1908,25 @@ export interface components {
             /** Problems */
             problems: components["schemas"]["ProblemOut"][];
         };
-        /** EdgeOut */
+        /**
+         * EdgeOut
+         * @description What was between two things, and when as far as an alert says; `step` numbers the way an attacker took.
+         */
         EdgeOut: {
+            /** At */
+            at: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Is Movement */
+            is_movement: boolean;
             /** Kind */
             kind: string;
             /** Source Id */
             source_id: string;
+            /** Step */
+            step: number | null;
             /** Target Id */
             target_id: string;
         };
@@ -2526,6 +2539,8 @@ export interface components {
             details: {
                 [key: string]: unknown;
             };
+            /** First At */
+            first_at: string | null;
             isolation?: components["schemas"]["IsolationOut"] | null;
             /** Kind */
             kind: string;

@@ -15,7 +15,7 @@ const signIn = createRoute({
 });
 const inside = createRoute({ getParentRoute: () => root, id: "inside", component: Shell });
 
-type Search = { tab?: string; action?: string; machine?: string; q?: string };
+type Search = { tab?: string; action?: string; machine?: string; q?: string; node?: string; view?: string };
 
 function page(path: string, load: () => Promise<Record<string, unknown>>, name: string) {
   return createRoute({
@@ -23,7 +23,7 @@ function page(path: string, load: () => Promise<Record<string, unknown>>, name: 
     path,
     validateSearch: (search: Record<string, unknown>): Search => {
       const kept: Search = {};
-      for (const key of ["tab", "action", "machine", "q"] as const) {
+      for (const key of ["tab", "action", "machine", "q", "node", "view"] as const) {
         if (typeof search[key] === "string") kept[key] = search[key];
       }
       return kept;

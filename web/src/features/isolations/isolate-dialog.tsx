@@ -9,15 +9,17 @@ import { Verdict } from "../../ui/verdict";
 import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
-export function IsolateDialog({ close }: { close: () => void }) {
+export function IsolateDialog({ first, close }: { first?: string; close: () => void }) {
   const say = useSay();
   useFocusBack();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [machine, setMachine] = useState("");
+  const [taken, setMachine] = useState<string | undefined>();
   const [reason, setReason] = useState("");
   const [wasAsked, setAsked] = useState(false);
   const { data: machines } = useQuery({ queryKey: ["machines"], queryFn: () => dataOf(api.GET("/api/v1/machines")) });
+  const named = (machines ?? []).find((each) => [each.machine_id, each.name].some((name) => name.toLowerCase() === first?.toLowerCase()));
+  const machine = taken ?? named?.machine_id ?? "";
   const plan = useQuery({
     queryKey: ["plan", machine],
     queryFn: () => dataOf(api.GET("/api/v1/isolations/plan", { params: { query: { machine } } })),

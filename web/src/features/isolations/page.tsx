@@ -2,7 +2,7 @@
 import { Button } from "@fluentui/react-components";
 import { PlugDisconnected20Regular } from "@fluentui/react-icons";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
@@ -27,7 +27,8 @@ function Body({ isolations }: { isolations: Isolation[] }) {
   const say = useSay();
   const navigate = useNavigate();
   const { id } = useParams({ strict: false }) as { id?: string };
-  const [isIsolating, setIsolating] = useState(false);
+  const { machine } = useSearch({ strict: false }) as { machine?: string }; // a page that names it asks for the dialog
+  const [isIsolating, setIsolating] = useState(machine !== undefined);
   const [releasing, setReleasing] = useState<string | null>(null);
   const open = isolations.filter((each) => OPEN.includes(each.state));
   const unproved = open.filter((each) => each.new_connections_blocked !== "verified" || each.live_sessions_cut !== "verified");
@@ -52,7 +53,7 @@ function Body({ isolations }: { isolations: Isolation[] }) {
         </div>
       )}
       {chosen && <Detail key={chosen.isolation_id} id={chosen.isolation_id} release={() => setReleasing(chosen.isolation_id)} />}
-      {isIsolating && <IsolateDialog close={() => setIsolating(false)} />}
+      {isIsolating && <IsolateDialog first={machine} close={() => setIsolating(false)} />}
       {releasing && <ReleaseDialog id={releasing} close={() => setReleasing(null)} />}
     </>
   );

@@ -1,7 +1,7 @@
 // Log search: tables on the left, the query above, rows below; what is wrong is said with its place.
 import { Button, Select, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Refused } from "../../ui/refused";
@@ -15,9 +15,14 @@ const FIRST = "Syslog\n| order by TimeGenerated desc\n| take 100";
 
 export function LogsPage() {
   const say = useSay();
-  const [query, setQuery] = useState(FIRST);
-  const [hours, setHours] = useState("24");
+  const { q: asked } = useSearch({ strict: false }) as { q?: string };
+  const [query, setQuery] = useState(asked ?? FIRST);
+  const [hours, setHours] = useState(asked ? "720" : "24"); // a question from another page says itself how far back it looks
   const run = useMutation({ mutationFn: () => dataOf(api.POST("/api/v1/search", { body: { query, hours: Number(hours), parameters: {}, row_limit: 10_000, timeout_seconds: 30 } })) });
+  useEffect(() => {
+    if (asked) run.mutate();
+    // Once for the address it was opened with; from then on the reader runs it.
+  }, []);
   return (
     <div className="logs">
       <Tables take={(name) => setQuery(`${name}\n| take 100`)} />
