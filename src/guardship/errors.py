@@ -78,3 +78,8 @@ class NotFound(GuardshipError):
 
     def __init__(self, thing: str, name: str, *, hint: str | None = None) -> None:
         super().__init__(f"there is no {thing} called {name}", hint=hint)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """1 machine, 2 machines, 0 entries: a count before its noun, in a sentence for people."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

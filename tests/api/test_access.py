@@ -79,6 +79,7 @@ def test_wrong_passwords_pause_and_the_machine_itself_has_a_way_back(api: httpx.
     answers = [visitor.post("session", json={"name": name, "password": "wrong"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert answers[0].json()["hint"] == "4 tries left, then a 15 minute pause."
+    assert answers[3].json()["hint"] == "1 try left, then a 15 minute pause."
     assert answers[-1].headers["retry-after"]
 
 

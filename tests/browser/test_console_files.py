@@ -83,8 +83,16 @@ def test_every_english_sentence_has_a_german_one(english: str, german: str) -> N
     assert keys_of(german) - keys_of(english) == set()
 
 
+def test_every_sentence_with_a_count_has_one_for_one_and_one_for_others() -> None:
+    keys = keys_of("messages.en.ts") | keys_of("messages.pages.ts")
+    ones, others = ({key.removesuffix(end) for key in keys if key.endswith(end)} for end in (".one", ".other"))
+    assert ones == others
+    assert ones & keys == set()
+
+
 def test_every_sentence_that_a_page_asks_for_is_there() -> None:
-    known = keys_of("messages.en.ts") | keys_of("messages.pages.ts")
+    keys = keys_of("messages.en.ts") | keys_of("messages.pages.ts")
+    known = keys | {key.removesuffix(".other") for key in keys}
     asked = {
         f"{file.relative_to(WEB)}: {key}"
         for file in (WEB / "src").rglob("*.tsx")

@@ -34,7 +34,7 @@ def test_a_dead_server_can_be_released_from_and_finds_out(company: Company, tmp_
     assert group_of(company, "web-1") == "IsolatedNetwork-NSG"
 
     company.server.kill()
-    assert "1 resource(s) put back" in release_offline(settings, Path(file.name), "the server is dead")
+    assert "1 resource put back" in release_offline(settings, Path(file.name), "the server is dead")
     assert group_of(company, "web-1") == before
 
     company.restart()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from guardship.cli.failures import tell_failures
 from guardship.cli.local_server import LocalServer, ServerNotRunning
 from guardship.clock import SystemClock
-from guardship.errors import NotFound
+from guardship.errors import NotFound, counted
 from guardship.identity import audit, sessions, users
 from guardship.identity.roles import Role
 from guardship.identity.users import User
@@ -76,7 +76,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print the resul
     if as_json:
         typer.echo(json.dumps({"is_whole": found.broken_at is None, "entry_count": found.entry_count, "broken_at": found.broken_at}))
     else:
-        typer.echo(f"{found.entry_count} entries: {found.reason}.")
+        typer.echo(f"{counted(found.entry_count, 'entry', 'entries')}: {found.reason}.")
     sys.exit(0 if found.broken_at is None else 1)
 
 

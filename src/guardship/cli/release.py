@@ -13,7 +13,7 @@ from guardship.cli.local_server import LocalServer
 from guardship.clock import SystemClock
 from guardship.cloud.accounts import endpoint_of, find_account
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, Unobserved
-from guardship.errors import Fault, GuardshipError
+from guardship.errors import Fault, GuardshipError, counted
 from guardship.identity import audit
 from guardship.settings import Settings
 from guardship.storage.database import Database
@@ -86,7 +86,7 @@ def release_offline(settings: Settings, file: Path, reason: str) -> str:
             _write_down(database, content, reason, "containment.offline_released")
         finally:
             database.close()
-    return f"{content['what']}: {len(undo)} resource(s) put back. The server ends the isolation at its next start."
+    return f"{content['what']}: {counted(len(undo), 'resource')} put back. The server ends the isolation at its next start."
 
 
 def _send(arm: ArmClient, undo: list[dict[str, Any]], reason: str) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from guardship.cloud.azure.connectivity import Connectivity, Flow, ProbeTargets, Target
 from guardship.cloud.provider import CloudProvider, Machine
 from guardship.containment.verification import Probe, Question
-from guardship.errors import GuardshipError
+from guardship.errors import GuardshipError, counted
 
 PROBE_SECONDS = 0.8
 METADATA_ADDRESS, METADATA_PORT = "169.254.169.254", 80
@@ -88,7 +88,7 @@ class ArmProber:
         is_simulated = any(flow.is_simulated for flow in flows)
         if live:
             return Probe(Question.LIVE_SESSION, _told(live[0]), True, live[0].evidence, is_simulated)
-        return Probe(Question.LIVE_SESSION, machine.name, False, f"none of {len(flows)} sessions carries data", is_simulated)
+        return Probe(Question.LIVE_SESSION, machine.name, False, f"{counted(len(flows), 'session')} seen, none carries data", is_simulated)
 
 
 def _trusted(from_near: list[Probe], controls: list[Probe]) -> list[Probe]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from guardship.containment.exposure import shut_door
 from guardship.containment.isolations import OPEN_STATES, Isolation, State
 from guardship.containment.surroundings import Effect
-from guardship.errors import Fault, GuardshipError
+from guardship.errors import Fault, GuardshipError, counted
 
 CAP_WINDOW = timedelta(hours=1)
 PROTECTED_TAG = "guardship:protected"
@@ -85,7 +85,7 @@ def concern_about(
         more = len(machine_ids - isolated)
         return Concern(
             "cap",
-            f"{len(isolated)} of {machine_count} machines are or were isolated in the past hour, this would add {more}; the cap is {cap}",
+            f"isolated now or in the past hour: {len(isolated)} of {counted(machine_count, 'machine')}, this would add {more}; the cap is {cap}",
         )
     return None
 

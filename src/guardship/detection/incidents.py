@@ -3,6 +3,7 @@
 Every join states its reason on the timeline. Every change appends a row to SecurityIncident.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -294,9 +295,25 @@ def set_status(
         incident.classification = incident.classification_reason = incident.classification_comment = None
         incident.closed_at = None
     incident.status = status
-    said = f"Status {status}" + (f", {classification}" if classification else "")
-    _changed(session, incident, said, by=by, at=at, address=address)
+    is_closed = status is IncidentStatus.CLOSED
+    said = _closed_as(incident) if is_closed else f"Status {status}"
+    _changed(session, incident, said, by=by, at=at, address=address, details=_verdict(incident) if is_closed else None)
     return incident
+
+
+def _verdict(incident: Incident) -> dict[str, Any]:
+    return {name: getattr(incident, name) for name in ("classification", "classification_reason", "classification_comment")}
+
+
+def _closed_as(incident: Incident) -> str:
+    """Closed as false positive, incorrect alert logic: the nightly backup."""
+    said = [_plain(word) for word in (incident.classification, incident.classification_reason) if word]
+    return f"Closed as {', '.join(said)}" + (f": {incident.classification_comment}" if incident.classification_comment else "")
+
+
+def _plain(name: str) -> str:
+    """`SuspiciousActivity` as people write it."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _classify(incident: Incident, classification: Classification | None, reason: str | None, comment: str | None) -> None:
@@ -324,9 +341,18 @@ def set_tags(session: Session, incident_id: str, tags: Sequence[str], *, by: str
     return incident
 
 
-def _changed(session: Session, incident: Incident, text: str, *, by: str, at: datetime, address: WorkspaceAddress) -> None:
+def _changed(
+    session: Session,
+    incident: Incident,
+    text: str,
+    *,
+    by: str,
+    at: datetime,
+    address: WorkspaceAddress,
+    details: dict[str, Any] | None = None,
+) -> None:
     incident.modified_at, incident.modified_by = at, by
-    session.add(_entry(incident.incident_id, "change", text, at=at, source=by))
+    session.add(_entry(incident.incident_id, "change", text, at=at, source=by, details=details))
     ask_for_rows(session, "SecurityIncident", [log_row(incident, address)], at=at)
 
 

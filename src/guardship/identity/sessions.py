@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from guardship.errors import Fault, GuardshipError
+from guardship.errors import Fault, GuardshipError, counted
 from guardship.identity import audit
 from guardship.identity.roles import Role
 from guardship.identity.users import User, password_holds, totp_holds
@@ -246,7 +246,7 @@ def _enabled(session: Session, name: str) -> User | None:
 
 def _refused(session: Session, tried: Try, left: int) -> SignInRefused:
     count_wrong(session, tried)
-    return SignInRefused("Name or password is wrong.", hint=f"{left - 1} tries left, then a 15 minute pause.")
+    return SignInRefused("Name or password is wrong.", hint=f"{counted(left - 1, 'try', 'tries')} left, then a 15 minute pause.")
 
 
 def _recent(session: Session, condition: object, at: datetime) -> int:

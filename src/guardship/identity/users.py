@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import LargeBinary, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from guardship.errors import Fault, GuardshipError, NotFound
+from guardship.errors import Fault, GuardshipError, NotFound, counted
 from guardship.identity.roles import Role
 from guardship.ids import new_id
 from guardship.storage.schema import Base, Moment
@@ -90,7 +90,8 @@ def hash_password(password: str) -> str:
     """What is kept of a new password; raises BadUser when it is too short, TooBusy."""
     if len(password) < LEAST_PASSWORD_LENGTH:
         raise BadUser(
-            f"the password has {len(password)} characters", hint=f"at least {LEAST_PASSWORD_LENGTH}; a sentence is easiest to keep"
+            f"the password has {counted(len(password), 'character')}",
+            hint=f"at least {LEAST_PASSWORD_LENGTH}; a sentence is easiest to keep",
         )
     with _turn():
         return _hasher().hash(password)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from guardship.errors import GuardshipError
+from guardship.errors import GuardshipError, counted
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -39,7 +39,7 @@ class Vault:
         key = key_file.read_bytes()
         if len(key) != KEY_BYTES:
             raise SealBroken(
-                f"the vault key {key_file} has {len(key)} bytes, not {KEY_BYTES}",
+                f"the vault key {key_file} has {counted(len(key), 'byte')}, not {KEY_BYTES}",
                 hint="restore the key file from your backup of it",
             )
         return Vault(key)

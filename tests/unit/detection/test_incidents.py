@@ -157,6 +157,13 @@ def test_closing_asks_what_it_was_and_opening_forgets_it(detection: Detection) -
             comment="a test",
         )
         assert (closed.classification_reason, closed.closed_at) == ("IncorrectAlertLogic", START)
+        entry = timeline(session, incident_id)[-1]
+        assert (entry.text, entry.source) == ("Closed as false positive, incorrect alert logic: a test", "ada")
+        assert entry.details == {
+            "classification": "FalsePositive",
+            "classification_reason": "IncorrectAlertLogic",
+            "classification_comment": "a test",
+        }
         opened = set_status(session, incident_id, IncidentStatus.ACTIVE, by="ada", at=START, address=ADDRESS)
         assert (opened.classification, opened.closed_at) == (None, None)
 

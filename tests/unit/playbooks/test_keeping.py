@@ -187,7 +187,7 @@ def test_a_template_function_gives_what_it_gives_in_a_deployment(expression: str
         ("[parameters('none')]", "no parameter called 'none'"),
         ("[variables('Circle')]", "circle"),
         ("[resourceId('x')]", "needs a type"),
-        ("[resourceId('Microsoft.Web/a', 'b', 'c')]", "needs 1 names"),
+        ("[resourceId('Microsoft.Web/a', 'b', 'c')]", "needs 1 name, it was given 2"),
         ("[concat(]", "missing here"),
         ("[padLeft()]", "was not given what it needs"),
     ],

@@ -44,15 +44,15 @@ export function Appearance({ children }: { children: ReactNode }) {
   const [language, setLanguage] = kept<string>("guardship.language", navigator.language.startsWith("de") ? "de" : "en");
   const systemIsDark = useSystemIsDark();
   const isDark = scheme === "dark" || (scheme === "system" && systemIsDark);
+  document.documentElement.lang = language; // before the pages are drawn: they name days in it
   useEffect(() => {
-    document.documentElement.lang = language;
     document.documentElement.style.colorScheme = isDark ? "dark" : "light";
-  }, [language, isDark]);
+  }, [isDark]);
   const catalogues = language === "de" ? [de, pagesDe, en, pages] : [en, pages];
   return (
     <ChoiceContext.Provider value={{ scheme, setScheme, language, setLanguage }}>
       <FluentProvider theme={isDark ? darkTheme : lightTheme} style={{ height: "100%" }}>
-        <WordsProvider catalogues={catalogues as Record<string, string>[]}>{children}</WordsProvider>
+        <WordsProvider language={language} catalogues={catalogues as Record<string, string>[]}>{children}</WordsProvider>
       </FluentProvider>
     </ChoiceContext.Provider>
   );

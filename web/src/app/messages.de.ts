@@ -14,7 +14,7 @@ export const de: Record<MessageKey, string> = {
   "keys.find": "Einen Ort oder eine Sache finden", "keys.regions": "Zum nächsten Bereich; mit Umschalt zum vorigen", "keys.close": "Schließen, was oben liegt",
   "keys.these": "Diese Tasten", "keys.rows": "Durch die Zeilen gehen", "keys.open": "Die Zeile öffnen", "keys.actions": "Eingabe und Ausgabe der Aktion zeigen",
   "keys.graph": "Durch die Aktionen des Graphen gehen", "keys.runQuery": "Die Abfrage ausführen", "keys.done": "Schließen",
-  "grid.one": "1 Eintrag", "grid.count": "{count} Einträge", "grid.csv": "CSV", "grid.copy": "Als API-Aufruf kopieren", "grid.copied": "Kopiert",
+  "grid.count.one": "{count} Eintrag", "grid.count.other": "{count} Einträge", "grid.csv": "CSV", "grid.copy": "Als API-Aufruf kopieren", "grid.copied": "Kopiert",
   "palette.title": "Alles finden", "palette.empty": "So heißt hier nichts.",
   "word.running": "Läuft", "word.done": "Fertig", "word.proved": "Bewiesen", "word.notProved": "Nicht bewiesen", "word.waiting": "Wartet",
   "word.failed": "Gescheitert", "word.skipped": "Übergangen", "word.queued": "In der Reihe", "word.released": "Freigegeben",

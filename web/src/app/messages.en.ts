@@ -12,7 +12,7 @@ export const en = {
   "keys.find": "Find a place or a thing", "keys.regions": "To the next region; with Shift to the one before", "keys.close": "Close what lies on top",
   "keys.these": "These keys", "keys.rows": "Walk the rows", "keys.open": "Open the row", "keys.actions": "Show the action's input and output", "keys.graph": "Walk the actions of the graph",
   "keys.runQuery": "Run the query", "keys.done": "Close",
-  "grid.one": "1 item", "grid.count": "{count} items", "grid.csv": "CSV", "grid.copy": "Copy as API call", "grid.copied": "Copied",
+  "grid.count.one": "{count} item", "grid.count.other": "{count} items", "grid.csv": "CSV", "grid.copy": "Copy as API call", "grid.copied": "Copied",
   "palette.title": "Find anything", "palette.empty": "Nothing is called that.",
   "word.running": "Running", "word.done": "Done", "word.proved": "Proved", "word.notProved": "Not proved", "word.waiting": "Waiting",
   "word.failed": "Failed", "word.skipped": "Skipped", "word.queued": "Queued", "word.released": "Released", "word.notCut": "Not cut",

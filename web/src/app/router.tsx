@@ -1,9 +1,10 @@
 // Every address of the console; each page comes when it is asked for.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { useTitle } from "./crumbs";
 import { NotFoundPage } from "./not-found";
 import { Shell } from "./shell";
 
-const root = createRootRoute({ notFoundComponent: NotFoundPage });
+const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage });
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
@@ -14,6 +15,12 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import("../features/session/page"), "SignInPage"),
 });
 const inside = createRoute({ getParentRoute: () => root, id: "inside", component: Shell });
+
+/** What stands around every page, whoever is signed in. */
+function Root() {
+  useTitle();
+  return <Outlet />;
+}
 
 type Search = { tab?: string; action?: string; machine?: string; q?: string; node?: string; view?: string };
 

@@ -8,7 +8,8 @@ import { type ReactNode, useMemo, useState } from "react";
 import { api, dataOf } from "../api/client";
 import { NewsProvider, useNews } from "../api/news";
 import { useNow, useSession } from "../api/session";
-import { clock } from "../ui/time";
+import { useWaitingCounts } from "../api/waiting";
+import { moment } from "../ui/time";
 import { useSay } from "../ui/words";
 import { Keys } from "./keys";
 import { Palette } from "./palette";
@@ -29,6 +30,7 @@ const PLACES: Place[] = [
   { to: "/machines", key: "nav.machines", icon: <Server20Regular />, below: ["/machines"] },
   { to: "/logs", key: "nav.logs", icon: <DocumentSearch20Regular />, below: ["/logs", "/analytics-rules"] },
 ];
+const ADMIN: Place = { to: "/admin", key: "nav.admin", icon: <Settings20Regular />, below: ["/admin"] };
 
 export function Shell() {
   const { me, isLoading } = useSession();
@@ -47,14 +49,14 @@ export function Shell() {
 function Frame() {
   const say = useSay();
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const needs = useWaitingCount();
+  const waiting = useWaitingCounts();
   return (
     <div className="shell">
       <a href="#page" className="visually-hidden">{say("nav.skip")}</a>
       <nav className="rail" aria-label={say("nav.label")}>
         <div className="rail-mark"><img src="/logo.svg" alt="Guardship" /></div>
-        {PLACES.map((place) => <RailLink key={place.to} place={place} path={path} count={place.to === "/containment" ? needs : 0} />)}
-        <div className="rail-foot"><RailLink place={{ to: "/admin", key: "nav.admin", icon: <Settings20Regular />, below: ["/admin"] }} path={path} count={0} /></div>
+        {PLACES.map((place) => <RailLink key={place.to} place={place} path={path} count={waiting[place.to] ?? 0} />)}
+        <div className="rail-foot"><RailLink place={ADMIN} path={path} count={waiting[ADMIN.to] ?? 0} /></div>
       </nav>
       <div className="main">
         <TopBar />
@@ -79,12 +81,6 @@ function RailLink({ place, path, count }: { place: Place; path: string; count: n
   );
 }
 
-/** What waits for a person: approvals, and isolations whose session lives on. */
-function useWaitingCount(): number {
-  const { data } = useQuery({ queryKey: ["overview", "waiting"], queryFn: () => dataOf(api.GET("/api/v1/overview")) });
-  return data ? data.approvals.length + data.not_cut.length : 0;
-}
-
 function Banners() {
   const say = useSay();
   const { isLive, lastAt } = useNews();
@@ -94,7 +90,7 @@ function Banners() {
   return (
     <div role="status">
       {isSimulated && <div className="banner">{say("state.simulated")}</div>}
-      {!isLive && lastAt && <div className="banner">{say("state.old", { time: clock(lastAt ?? now) })}</div>}
+      {!isLive && lastAt && <div className="banner">{say("state.old", { time: moment(lastAt, now) })}</div>}
     </div>
   );
 }

@@ -1,40 +1,31 @@
 // Where I am, what I look for, what is isolated, whether this is live, and who I am.
 import { PlugDisconnected20Regular, QuestionCircle20Regular, Search20Regular } from "@fluentui/react-icons";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useRouterState } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import { api, dataOf } from "../api/client";
 import { useNews } from "../api/news";
 import { useNow } from "../api/session";
 import { useLastCrumb } from "../ui/crumb";
 import { clock } from "../ui/time";
 import { useSay } from "../ui/words";
+import { useCrumbs } from "./crumbs";
 import { openKeys } from "./keys";
 import { openPalette } from "./palette";
 import { You } from "./you";
-
-const CRUMBS: Record<string, [string, string][]> = {
-  alerts: [["nav.incidents", "/incidents"], ["crumb.alerts", "/alerts"]], incidents: [["nav.incidents", "/incidents"]],
-  playbooks: [["nav.playbooks", "/playbooks"]], runs: [["nav.playbooks", "/playbooks"], ["crumb.runs", "/runs"]],
-  "automation-rules": [["nav.playbooks", "/playbooks"], ["crumb.automationRules", "/automation-rules"]],
-  runbooks: [["nav.playbooks", "/playbooks"], ["crumb.runbooks", "/runbooks"]], jobs: [["nav.playbooks", "/playbooks"], ["crumb.runbooks", "/runbooks"]],
-  containment: [["nav.containment", "/containment"]], machines: [["nav.machines", "/machines"]], logs: [["nav.logs", "/logs"]],
-  "analytics-rules": [["nav.logs", "/logs"], ["crumb.analyticsRules", "/analytics-rules"]], admin: [["nav.admin", "/admin"]], "": [["nav.overview", "/"]],
-};
 
 export function TopBar() {
   const say = useSay();
   const { isLive } = useNews();
   const now = useNow();
-  const path = useRouterState({ select: (state) => state.location.pathname });
   const last = useLastCrumb();
-  const crumbs = CRUMBS[path.split("/")[1] ?? ""] ?? [];
+  const crumbs = useCrumbs();
   return (
     <header className="top">
       <nav className="crumbs" aria-label={say("top.crumbs")}>
         {crumbs.map(([key, to], index) => (
           <span key={to} className="row">
             {index > 0 && <span className="note">›</span>}
-            <Link to={to as never} activeOptions={{ exact: true }}>{say(key)}</Link>
+            <Link to={to as never} activeOptions={{ exact: true, includeSearch: false }}>{say(key)}</Link>
           </span>
         ))}
         {last && <span className="row"><span className="note">›</span><span aria-current="page" className="cut">{last}</span></span>}

@@ -1,4 +1,4 @@
-// The name of the record a page shows, for the end of the crumbs; the page says it, the top bar reads it.
+// The name of the record a page shows; the page says it, the top bar and the title of the window read it.
 import { useEffect, useSyncExternalStore } from "react";
 
 let current = "";
@@ -18,7 +18,6 @@ function subscribe(listen: () => void): () => void {
 export function useCrumb(text: string): void {
   useEffect(() => {
     set(text);
-    document.title = text ? `${text} - Guardship` : "Guardship";
     return () => set("");
   }, [text]);
 }

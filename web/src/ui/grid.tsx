@@ -73,7 +73,7 @@ function Foot({ table, label, count, from }: { table: () => HTMLTableElement | n
   };
   return (
     <div className="grid-foot">
-      <span className="grow">{say(count === 1 ? "grid.one" : "grid.count", { count })}</span>
+      <span className="grow">{say("grid.count", { count })}</span>
       <button type="button" className="plain" onClick={save}>{say("grid.csv")}</button>
       <button type="button" className="plain" onClick={() => void copy()}>{say(isCopied ? "grid.copied" : "grid.copy")}</button>
     </div>

@@ -8,15 +8,34 @@ export function clockTenths(moment: string | Date): string {
   return new Date(moment).toISOString().slice(11, 21);
 }
 
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const NEAR_MS = 6 * 86_400_000;
 
-/** Today's things by their time alone, this week's with the day, older ones with the date. */
-export function moment(value: string | Date, now: Date = new Date()): string {
+/** Today's things by their time alone, those within a week with the day, others with the date. */
+export function moment(value: string | Date, now: Date): string {
+  return isSameDay(value, now) ? clock(value) : minute(value, now);
+}
+
+/** The same without seconds: 07:09, Wed 07:09, 2026-12-24 07:09. */
+export function minute(value: string | Date, now: Date): string {
   const at = new Date(value);
-  const age = now.getTime() - at.getTime();
-  if (at.toISOString().slice(0, 10) === now.toISOString().slice(0, 10)) return clock(at);
-  if (age < 6 * 86_400_000) return `${DAYS[at.getUTCDay()]} ${at.toISOString().slice(11, 16)}`;
-  return at.toISOString().slice(0, 16).replace("T", " ");
+  const time = clock(at).slice(0, 5);
+  if (isSameDay(at, now)) return time;
+  if (Math.abs(now.getTime() - at.getTime()) < NEAR_MS) return `${at.toLocaleDateString(language(), { weekday: "short", timeZone: "UTC" })} ${time}`;
+  return `${at.toISOString().slice(0, 10)} ${time}`;
+}
+
+export function isSameDay(left: string | Date, right: string | Date): boolean {
+  return new Date(left).toISOString().slice(0, 10) === new Date(right).toISOString().slice(0, 10);
+}
+
+/** Tuesday 24 November, as a heading says it. */
+export function dayOf(value: string | Date): string {
+  return new Date(value).toLocaleDateString(language(), { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
+}
+
+/** The language the page is written in; English days stand before their months. */
+function language(): string {
+  return document.documentElement.lang === "de" ? "de" : "en-GB";
 }
 
 export function span(milliseconds: number | null | undefined): string {
@@ -25,9 +44,13 @@ export function span(milliseconds: number | null | undefined): string {
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${seconds < 20 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (minutes < 60) return withRest(minutes, "min", Math.floor(seconds % 60), "s");
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48 ? withRest(hours, "h", minutes % 60, "min") : withRest(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function withRest(whole: number, unit: string, rest: number, smaller: string): string {
+  return rest === 0 ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${smaller}`;
 }
 
 export function since(value: string, now: Date): string {

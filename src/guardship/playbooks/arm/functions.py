@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from guardship.errors import counted
 from guardship.playbooks.expressions.functions import collections, conversion, logic, numbers, strings
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, text_of
 
@@ -53,7 +54,7 @@ def joined_id(base: str, values: tuple[Value, ...]) -> str:
     provider, *types = texts[kind].split("/")
     names = texts[kind + 1 :]
     if len(types) != len(names):
-        raise EvaluationFailed(f"The type '{texts[kind]}' needs {len(types)} names, it was given {len(names)}.")
+        raise EvaluationFailed(f"The type '{texts[kind]}' needs {counted(len(types), 'name')}, it was given {len(names)}.")
     prefix = base
     if kind == 1:
         prefix = f"{base.partition('/resourceGroups/')[0]}/resourceGroups/{texts[0]}"

@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from guardship.errors import Span
+from guardship.errors import Span, counted
 from guardship.workspace.kql import plan, syntax
 from guardship.workspace.kql.errors import QueryError, UnknownFunction, Unsupported, WrongArguments, WrongType, nearest
 from guardship.workspace.kql.fold import folded
@@ -227,8 +227,8 @@ def _described(parameters: str) -> str:
         return "conditions and values in pairs, then a default" if parameters == "case" else "names and values in pairs"
     least = sum(1 for word in words if word[-1] not in "?*")
     if any(word.endswith("*") for word in words):
-        return f"{least} arguments or more"
-    return f"{least} arguments" if least == len(words) else f"{least} to {len(words)} arguments"
+        return f"{counted(least, 'argument')} or more"
+    return counted(least, "argument") if least == len(words) else f"{least} to {len(words)} arguments"
 
 
 def _fit(value: plan.Expr, word: str, span: Span, name: str) -> plan.Expr:

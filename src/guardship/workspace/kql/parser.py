@@ -1,5 +1,6 @@
 """Statements and pipelines: `parse` turns the text of a query into its syntax tree, or raises naming the place."""
 
+from guardship.errors import counted
 from guardship.workspace.kql import syntax
 from guardship.workspace.kql.errors import BrokenSyntax, QueryError, TooLarge, Unsupported
 from guardship.workspace.kql.parse_expressions import as_source
@@ -198,9 +199,8 @@ class _Parser(OperatorParser):
                 raise self.cursor.unexpected(", or ]")
         closing = self.cursor.take()
         if not columns or len(cells) % len(columns):
-            raise BrokenSyntax(
-                f"{len(cells)} values do not fill rows of {len(columns)} columns", span=self.cursor.places.span(start, closing.end)
-            )
+            told = f"{counted(len(cells), 'value')} cannot fill rows of {counted(len(columns), 'column')}"
+            raise BrokenSyntax(told, span=self.cursor.places.span(start, closing.end))
         return syntax.DataTable(tuple(columns), tuple(cells), self.cursor.span_from(start))
 
     def _range(self, start: int) -> syntax.Range:

@@ -7,7 +7,7 @@ import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow, useSession } from "../../api/session";
 import { type Column, Grid } from "../../ui/grid";
 import { Shown } from "../../ui/states";
-import { moment } from "../../ui/time";
+import { minute, moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 import { Approvals } from "./approvals";
 import { NewUserDialog } from "./new-user-dialog";
@@ -41,7 +41,7 @@ function Audit() {
     { key: "at", title: say("word.time"), width: 140, cell: (each) => <span className="mono">{moment(each.at, now)}</span> },
     { key: "who", title: say("admin.who"), width: 200, cell: (each) => each.who },
     { key: "act", title: say("admin.act"), width: 200, cell: (each) => <span className="mono">{each.act}</span> },
-    { key: "subject", title: say("admin.subject"), cell: (each) => <span title={each.subject}>{each.subject}</span> },
+    { key: "subject", title: say("admin.subject"), cell: (each) => <span title={each.subject}>{each.subject.startsWith("/") ? each.subject.split("/").at(-1) : each.subject}</span> },
     { key: "detail", title: say("admin.detail"), cell: (each) => <Detail of={each.detail} /> },
   ];
   return (
@@ -61,13 +61,14 @@ function Detail({ of }: { of: Record<string, unknown> }) {
 
 function Users() {
   const say = useSay();
+  const now = useNow();
   const { me } = useSession();
   const [isAdding, setAdding] = useState(false);
   const asked = useQuery({ queryKey: ["users"], queryFn: () => dataOf(api.GET("/api/v1/users")), enabled: me?.role === "admin" });
   const columns: Column<Schemas["UserOut"]>[] = [
     { key: "name", title: say("word.name"), cell: (each) => <><span className="strong">{each.name}</span> <span className="note">{each.display_name}</span></> },
     { key: "role", title: say("admin.role"), width: 160, cell: (each) => each.role },
-    { key: "created", title: say("admin.lastSeen"), width: 220, cell: (each) => <span className="mono">{each.created_at.slice(0, 16)}</span> },
+    { key: "created", title: say("admin.lastSeen"), width: 220, cell: (each) => <span className="mono">{minute(each.created_at, now)}</span> },
   ];
   return (
     <>
@@ -80,12 +81,13 @@ function Users() {
 
 function Tokens() {
   const say = useSay();
+  const now = useNow();
   const asked = useQuery({ queryKey: ["tokens"], queryFn: () => dataOf(api.GET("/api/v1/tokens")) });
   const columns: Column<Schemas["TokenOut"]>[] = [
     { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
     { key: "role", title: say("admin.role"), width: 140, cell: (each) => each.role },
     { key: "scope", title: say("admin.scope"), cell: (each) => each.scope.join(", ") || say("word.all") },
-    { key: "expires", title: say("admin.expires"), width: 180, cell: (each) => <span className="mono">{each.expires_at.slice(0, 16)}</span> },
+    { key: "expires", title: say("admin.expires"), width: 180, cell: (each) => <span className="mono">{minute(each.expires_at, now)}</span> },
   ];
   return <Shown asked={asked} rows={4}>{(found) => <div className="card"><Grid label={say("admin.tokens")} columns={columns} rows={found} idOf={(each) => each.token_id} /></div>}</Shown>;
 }

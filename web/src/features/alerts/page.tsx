@@ -4,11 +4,13 @@ import { Play16Regular } from "@fluentui/react-icons";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow } from "../../api/session";
 import { Code } from "../../ui/code";
+import { useCrumb } from "../../ui/crumb";
 import { Refused } from "../../ui/refused";
 import { Severity } from "../../ui/severity";
 import { Shown } from "../../ui/states";
-import { clock } from "../../ui/time";
+import { moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 
 type Alert = Schemas["AlertDetail"];
@@ -21,13 +23,15 @@ export function AlertPage() {
 
 function Body({ alert }: { alert: Alert }) {
   const say = useSay();
+  const now = useNow();
+  useCrumb(`${say("word.alert")} ${alert.number}`);
   return (
     <>
       <div className="page-head">
         <Severity value={alert.severity} solid />
         <div className="grow">
           <h1>{alert.title}</h1>
-          <div className="facts"><span>{say("word.alert")} {alert.number}</span><span>{clock(alert.raised_at)} UTC</span><span>{alert.rule_name}</span><span className="mono">{alert.techniques.join(", ")}</span>
+          <div className="facts"><span>{say("word.alert")} {alert.number}</span><span>{moment(alert.raised_at, now)} UTC</span><span>{alert.rule_name}</span><span className="mono">{alert.techniques.join(", ")}</span>
             <Link to={`/incidents/${alert.incident_id}` as never}>{say("word.incident")}</Link></div>
         </div>
       </div>

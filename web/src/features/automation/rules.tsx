@@ -34,6 +34,8 @@ function Row({ rule }: { rule: Rule }) {
   const say = useSay();
   const queries = useQueryClient();
   const [isAsking, setAsking] = useState(false);
+  const { data: rules } = useQuery({ queryKey: ["analytics-rules"], queryFn: () => dataOf(api.GET("/api/v1/analytics-rules")) });
+  const names = new Map((rules ?? []).map((each) => [each.rule_id, each.name]));
   const { data: caught } = useQuery({ queryKey: ["backtest", rule.rule_id, rule.conditions], queryFn: () => dataOf(api.POST("/api/v1/automation-rules/backtest", { body: rule.conditions })) });
   const flip = useMutation({
     mutationFn: (isEnabled: boolean) => dataOf(api.PUT("/api/v1/automation-rules/{rule_id}/switch", { params: { path: { rule_id: rule.rule_id } }, body: { is_enabled: isEnabled } })),
@@ -46,14 +48,14 @@ function Row({ rule }: { rule: Rule }) {
     <tr>
       <td><Switch checked={rule.is_enabled} aria-label={`${rule.name}: ${say(rule.is_enabled ? "rules.on" : "rules.off")}`} onChange={(_, data) => (data.checked ? setAsking(true) : flip.mutate(false))} /></td>
       <td className="strong">{rule.name}</td>
-      <td title={conditionsOf(rule)}>{conditionsOf(rule) || say("rules.every")}</td>
+      <td title={conditionsOf(rule)}>{conditionsOf(rule, names) || say("rules.every")}</td>
       <td><Link to={`/playbooks/${rule.playbook_id}` as never}>{rule.playbook_name}</Link></td>
-      <td>{caught && say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}
+      <td>{caught && say("rules.alerts", { caught: caught.alert_ids.length, count: caught.looked_at })}
         {isAsking && (
           <Dialog open onOpenChange={(_, data) => !data.open && setAsking(false)}>
             <DialogSurface><FocusBack /><DialogBody>
               <DialogTitle>{say("rules.armTitle", { name: rule.name })}</DialogTitle>
-              <DialogContent><p>{say("rules.armNote", { playbook: rule.playbook_name })}</p>{caught && <p>{say("rules.caught")}: {say("rules.alerts", { count: caught.alert_ids.length, all: caught.looked_at })}</p>}<Refused error={flip.error} /></DialogContent>
+              <DialogContent><p>{say("rules.armNote", { playbook: rule.playbook_name })}</p>{caught && <p>{say("rules.caught")}: {say("rules.alerts", { caught: caught.alert_ids.length, count: caught.looked_at })}</p>}<Refused error={flip.error} /></DialogContent>
               <DialogActions><Button onClick={() => setAsking(false)}>{say("rules.leaveOff")}</Button><Button appearance="primary" disabled={flip.isPending} onClick={() => flip.mutate(true)}>{say("rules.arm")}</Button></DialogActions>
             </DialogBody></DialogSurface>
           </Dialog>
@@ -62,6 +64,7 @@ function Row({ rule }: { rule: Rule }) {
   );
 }
 
-function conditionsOf(rule: Rule): string {
-  return Object.entries(rule.conditions).filter(([, values]) => (values as string[]).length > 0).map(([name, values]) => `${name.replaceAll("_", " ")}: ${(values as string[]).join(", ")}`).join("; ");
+/** Analytics rules by their names where they are known; a pattern stays what it is. */
+function conditionsOf(rule: Rule, names: ReadonlyMap<string, string> = new Map()): string {
+  return Object.entries(rule.conditions).filter(([, values]) => (values as string[]).length > 0).map(([name, values]) => `${name.replaceAll("_", " ")}: ${(values as string[]).map((each) => names.get(each) ?? each).join(", ")}`).join("; ");
 }

@@ -16,11 +16,14 @@ export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDe
   useFocusBack();
   const queries = useQueryClient();
   const [classification, setClassification] = useState("TruePositive");
+  const [chosen, setChosen] = useState("");
+  const reasons = REASONS[classification] ?? [];
+  const reason = reasons.includes(chosen) ? chosen : (reasons[0] ?? null);
   const [comment, setComment] = useState("");
   const end = useMutation({
     mutationFn: () => dataOf(api.PATCH("/api/v1/incidents/{incident_id}", {
       params: { path: { incident_id: incident.incident_id } },
-      body: { status: "Closed", classification: classification as "TruePositive", classification_reason: REASONS[classification]?.[0] ?? null, classification_comment: comment || null },
+      body: { status: "Closed", classification: classification as "TruePositive", classification_reason: reason, classification_comment: comment || null },
     })),
     onSuccess: () => {
       void queries.invalidateQueries();
@@ -34,8 +37,13 @@ export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDe
           <DialogTitle>{say("incidents.closeTitle", { number: incident.number })}</DialogTitle>
           <DialogContent>
             <Field label={say("incidents.classification")}>
-              <Select value={classification} onChange={(_, data) => setClassification(data.value)}>{Object.keys(REASONS).map((each) => <option key={each}>{each}</option>)}</Select>
+              <Select value={classification} onChange={(_, data) => setClassification(data.value)}>{Object.keys(REASONS).map((each) => <option key={each} value={each}>{say(`incidents.is.${each}`)}</option>)}</Select>
             </Field>
+            {reasons.length > 1 && (
+              <Field label={say("incidents.because")}>
+                <Select value={reason ?? ""} onChange={(_, data) => setChosen(data.value)}>{reasons.map((each) => <option key={each} value={each}>{say(`incidents.for.${each}`)}</option>)}</Select>
+              </Field>
+            )}
             <Field label={say("word.reason")}><Textarea value={comment} onChange={(_, data) => setComment(data.value)} /></Field>
             <Refused error={end.error} />
           </DialogContent>

@@ -8,9 +8,9 @@ import { useNow, useSession } from "../../api/session";
 import { useCrumb } from "../../ui/crumb";
 import { Severity } from "../../ui/severity";
 import { Loading, Shown } from "../../ui/states";
-import { clock, since, span } from "../../ui/time";
+import { moment, since, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
-import { useSay } from "../../ui/words";
+import { type Say, useSay } from "../../ui/words";
 import { CloseDialog } from "./close-dialog";
 import { Side } from "./side";
 import { Timeline } from "./timeline";
@@ -74,9 +74,10 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
       <dl className="record-facts">
         <div><dt>{say("word.status")}</dt><dd>{say(`incidents.status.${incident.status}`)}</dd></div>
         <div><dt>{say("incidents.owner")}</dt><dd>{incident.owner ?? say("incidents.nobody")}</dd></div>
-        <div><dt>{say("incidents.opened")}</dt><dd>{clock(incident.created_at)}, {since(incident.created_at, now)}</dd></div>
+        <div><dt>{say("incidents.opened")}</dt><dd>{moment(incident.created_at, now)}, {since(incident.created_at, now)}</dd></div>
         <div><dt>{say("incidents.machines")}</dt><dd>{machines.join(", ") || say("word.none")}</dd></div>
-        <div><dt>{say("incidents.classification")}</dt><dd>{incident.classification ?? <span className="note">{say("incidents.askedWhenClosed")}</span>}</dd></div>
+        <div><dt>{say("incidents.classification")}</dt><dd>{verdictOf(incident, say) || <span className="note">{say("incidents.askedWhenClosed")}</span>}</dd></div>
+        {incident.classification_comment && <div className="told"><dt>{say("word.reason")}</dt><dd className="cut" title={incident.classification_comment}>{incident.classification_comment}</dd></div>}
       </dl>
       <nav className="tabs" aria-label={say("word.incident")}>
         {TABS.map((each) => <Link key={each} to={`/incidents/${incident.incident_id}` as never} search={{ tab: each } as never} aria-current={tab === each ? "page" : undefined}>{say(`incidents.${each}`)} {counts[each] ?? ""}</Link>)}
@@ -84,6 +85,12 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
       {isClosing && <CloseDialog incident={incident} close={() => setClosing(false)} />}
     </div>
   );
+}
+
+/** What it turned out to be, once it is closed: true positive, suspicious activity. */
+function verdictOf(incident: Incident, say: Say): string {
+  const keys = [incident.classification && `incidents.is.${incident.classification}`, incident.classification_reason && `incidents.for.${incident.classification_reason}`];
+  return keys.filter(Boolean).map((key) => say(String(key))).join(", ");
 }
 
 function Entities({ incident }: { incident: Incident }) {
@@ -102,12 +109,13 @@ function Entities({ incident }: { incident: Incident }) {
 
 function Runs({ incident }: { incident: Incident }) {
   const say = useSay();
+  const now = useNow();
   return (
     <section className="card" aria-label={say("incidents.runs")}>
       {incident.runs.map((run) => (
         <div key={run.run_id} className="card-body row">
           <Link to={`/runs/${run.run_id}` as never}>{say("word.run")} {run.number}</Link><span className="grow">{run.playbook_name}</span>
-          <span className="note">{clock(run.accepted_at)}, {span(run.milliseconds)}</span><Verdict word={wordOfStatus(run.status)} />
+          <span className="note">{moment(run.accepted_at, now)}{run.milliseconds !== null && `, ${span(run.milliseconds)}`}</span><Verdict word={wordOfStatus(run.status)} />
         </div>
       ))}
       {incident.runs.length === 0 && <p className="card-body note">{say("word.none")}</p>}

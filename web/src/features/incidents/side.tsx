@@ -5,8 +5,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow } from "../../api/session";
 import { Refused } from "../../ui/refused";
-import { clock } from "../../ui/time";
+import { moment } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 
@@ -15,13 +16,14 @@ const ICONS: Record<string, ReactNode> = { machine: <Server16Regular />, account
 
 export function Side({ incident }: { incident: Incident }) {
   const say = useSay();
+  const now = useNow();
   const alive = incident.isolations.find((each) => each.live_sessions_cut === "failed" && each.state !== "released");
   return (
     <div>
       {alive && (
         <section className="lamp small" aria-labelledby="alive">
           <h2 id="alive">{say("overview.stillConnected", { machine: alive.machine_name })}</h2>
-          <p className="quiet">{say("overview.stillConnectedNote", { machine: alive.machine_name, time: clock(alive.opened_at) })}</p>
+          <p className="quiet">{say("overview.stillConnectedNote", { machine: alive.machine_name, time: moment(alive.opened_at, now) })}</p>
           <Link to={`/containment/${alive.isolation_id}` as never} className="signal">{say("overview.openContainment")}</Link>
         </section>
       )}

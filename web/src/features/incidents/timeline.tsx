@@ -3,9 +3,10 @@ import { Alert16Regular, Comment16Regular, Flow16Regular, Person16Regular, PlugD
 import { Button, Input } from "@fluentui/react-components";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { clock } from "../../ui/time";
+import { useNow } from "../../api/session";
+import { clock, dayOf, isSameDay } from "../../ui/time";
 import { Severity } from "../../ui/severity";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
@@ -23,6 +24,7 @@ const VERDICTS: Record<string, string> = { Proved: "proved", "Not proved": "notP
 
 export function Timeline({ incident }: { incident: Incident }) {
   const say = useSay();
+  const now = useNow();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const all = [...incident.timeline].sort((left, right) => right.at.localeCompare(left.at) || right.entry_id.localeCompare(left.entry_id));
   const entries = all.filter((entry) => !hidden.has(shapeOf(entry)));
@@ -36,10 +38,25 @@ export function Timeline({ incident }: { incident: Incident }) {
           </button>
         ))}
       </div>
-      <ol className="timeline">{entries.map((entry) => <Line key={entry.entry_id} entry={entry} incident={incident} />)}</ol>
+      {byDay(entries).map(([day, those]) => (
+        <Fragment key={day}>
+          {!isSameDay(day, now) && <h3 className="day">{dayOf(day)}</h3>}
+          <ol className="timeline">{those.map((entry) => <Line key={entry.entry_id} entry={entry} incident={incident} />)}</ol>
+        </Fragment>
+      ))}
       <AddComment incident={incident} />
     </section>
   );
+}
+
+/** Entries in their order, each day under its date. */
+function byDay(entries: Entry[]): [string, Entry[]][] {
+  const days = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const day = entry.at.slice(0, 10);
+    days.set(day, [...(days.get(day) ?? []), entry]);
+  }
+  return [...days];
 }
 
 function shapeOf(entry: Entry): string {

@@ -6,7 +6,7 @@ import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Shown } from "../../ui/states";
-import { clock, countdown, span } from "../../ui/time";
+import { countdown, moment, span } from "../../ui/time";
 import { Verdict, wordOfFinding } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { ExtendDialog } from "./extend-dialog";
@@ -45,12 +45,9 @@ function Body({ isolation, release }: { isolation: Isolation; release: () => voi
         <div>
           <Finding isolation={isolation} name="live_sessions_cut" />
           <Finding isolation={isolation} name="metadata_service_blocked" />
-          <HowItWent isolation={isolation} />
+          {isOpen && <HowItWent isolation={isolation} />}
         </div>
-        <div>
-          {isOpen && <Lease isolation={isolation} />}
-          {isOpen && <WayBack isolation={isolation} release={release} />}
-        </div>
+        {isOpen ? <div><Lease isolation={isolation} /><WayBack isolation={isolation} release={release} /></div> : <HowItWent isolation={isolation} />}
       </div>
     </section>
   );
@@ -58,6 +55,7 @@ function Body({ isolation, release }: { isolation: Isolation; release: () => voi
 
 function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FINDINGS)[number] }) {
   const say = useSay();
+  const now = useNow();
   const word = wordOfFinding(name, isolation[name]);
   const isOver = !OPEN.includes(isolation.state);
   const tone = isOver ? "" : word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
@@ -70,7 +68,7 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
   return (
     <section className={`card finding ${tone}`} aria-label={say(`finding.${name}`)}>
       <div className="finding-head"><h3>{say(`finding.${name}`)}</h3><span className="grow" />{!isOver && <Verdict word={word} pill />}
-      <p className="note">{isolation.verified_at ? say(isOver ? "containment.probedBefore" : "containment.probed", { time: clock(isolation.verified_at) }) : say("containment.notProbed")}</p></div>
+      <p className="note">{isolation.verified_at ? say(isOver ? "containment.probedBefore" : "containment.probed", { time: moment(isolation.verified_at, now) }) : say("containment.notProbed")}</p></div>
       {latest.map((probe) => <ProbeRow key={`${probe.name}${probe.target}`} probe={probe} />)}
       {name === "live_sessions_cut" && isolation[name] === "failed" && <Alive isolation={isolation} />}
       {name === "new_connections_blocked" && OPEN.includes(isolation.state) && (
@@ -106,22 +104,23 @@ function ProbeRow({ probe }: { probe: Probe }) {
 
 function HowItWent({ isolation }: { isolation: Isolation }) {
   const say = useSay();
+  const now = useNow();
   return (
     <section className="card" aria-labelledby="how">
       <div className="card-head"><h3 id="how">{say("containment.howItWent")}</h3></div>
       <ol className="steps">
         {typeof isolation.opened_by.reason === "string" && isolation.opened_by.reason && (
-          <li><span className="mono">{clock(isolation.opened_at)}</span><span>{say("containment.askedFor", { who: String(isolation.opened_by.name), reason: isolation.opened_by.reason })}</span></li>
+          <li><span className="mono">{moment(isolation.opened_at, now)}</span><span>{say("containment.askedFor", { who: String(isolation.opened_by.name), reason: isolation.opened_by.reason })}</span></li>
         )}
         {isolation.writes.map((write) => (
           <li key={write.write_id}>
-            <span className="mono">{clock(write.sent_at)}</span>
+            <span className="mono">{moment(write.sent_at, now)}</span>
             <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{write.resource_id.split("/").at(-1)}</span></span>
             {write.state !== "done" && <Verdict word={write.state === "failed" ? "failed" : "waiting"} text={write.problem ?? undefined} />}
           </li>
         ))}
-        {isolation.verified_at && <li><span className="mono">{clock(isolation.verified_at)}</span><span className="strong">{say(`containment.saw.${isolation.live_sessions_cut}`)}</span></li>}
-        {isolation.ended_at && <li><span className="mono">{clock(isolation.ended_at)}</span><span>{say("containment.ended", { time: clock(isolation.ended_at), who: isolation.ended_by ?? "" })} {isolation.end_reason}</span></li>}
+        {isolation.verified_at && <li><span className="mono">{moment(isolation.verified_at, now)}</span><span className="strong">{say(`containment.saw.${isolation.live_sessions_cut}`)}</span></li>}
+        {isolation.ended_at && <li><span className="mono">{moment(isolation.ended_at, now)}</span><span>{say("containment.ended", { who: isolation.ended_by ?? "" })}{isolation.end_reason && `: ${isolation.end_reason}`}</span></li>}
         {isolation.problem && <li className="tone-bad">{isolation.problem}</li>}
       </ol>
     </section>
@@ -139,7 +138,7 @@ function Lease({ isolation }: { isolation: Isolation }) {
     <section className="card" aria-labelledby="lease">
       <div className="card-head"><h3 id="lease">{say("containment.leaseTitle")}</h3><span className="note">{span(whole)}</span></div>
       <div className="card-body">
-        <div style={{ fontSize: 28, lineHeight: "36px", fontWeight: 600 }}>{countdown(isolation.lease_ends_at, now)} <span className="note" style={{ fontSize: 13, fontWeight: 400 }}>{say("containment.left", { time: clock(isolation.lease_ends_at) })}</span></div>
+        <div style={{ fontSize: 28, lineHeight: "36px", fontWeight: 600 }}>{countdown(isolation.lease_ends_at, now)} <span className="note" style={{ fontSize: 13, fontWeight: 400 }}>{say("containment.left", { time: moment(isolation.lease_ends_at, now) })}</span></div>
         <div className="bar" style={{ margin: "8px 0 12px" }}><i style={{ width: `${whole > 0 ? (100 * Math.max(0, left)) / whole : 0}%` }} /></div>
         <div className="row"><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>
       </div>

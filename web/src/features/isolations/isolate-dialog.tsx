@@ -18,6 +18,7 @@ export function IsolateDialog({ first, close }: { first?: string; close: () => v
   const [reason, setReason] = useState("");
   const [wasAsked, setAsked] = useState(false);
   const { data: machines } = useQuery({ queryKey: ["machines"], queryFn: () => dataOf(api.GET("/api/v1/machines")) });
+  const free = machines?.filter((each) => !each.isolation_id);
   const named = (machines ?? []).find((each) => [each.machine_id, each.name].some((name) => name.toLowerCase() === first?.toLowerCase()));
   const machine = taken ?? named?.machine_id ?? "";
   const plan = useQuery({
@@ -44,10 +45,10 @@ export function IsolateDialog({ first, close }: { first?: string; close: () => v
         <DialogBody>
           <DialogTitle>{say("containment.isolateTitle")}</DialogTitle>
           <DialogContent>
-            <Field label={say("word.machine")}>
+            <Field label={say("word.machine")} hint={free?.length === 0 ? say("containment.noneFree") : undefined}>
               <Select value={machine} onChange={(_, data) => setMachine(data.value)}>
                 <option value="" />
-                {(machines ?? []).filter((each) => !each.isolation_id).map((each) => <option key={each.machine_id} value={each.machine_id}>{each.name}</option>)}
+                {(free ?? []).map((each) => <option key={each.machine_id} value={each.machine_id}>{each.name}</option>)}
               </Select>
             </Field>
             <Refused error={plan.error} />
@@ -66,11 +67,11 @@ export function IsolateDialog({ first, close }: { first?: string; close: () => v
             <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
               <Textarea value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
             </Field>
-            {isHeld ? <p role="status">{say("containment.asked")} <Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("admin.approvals")}</Link></p> : <Refused error={isolate.error} />}
+            {isHeld ? <p role="status">{say("containment.asked")} <Link className="in-text" to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("admin.approvals")}</Link></p> : <Refused error={isolate.error} />}
           </DialogContent>
           <DialogActions>
-            {!isHeld && <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>}
             <Button appearance="primary" onClick={close}>{say(isHeld ? "word.close" : "containment.cancel")}</Button>
+            {!isHeld && <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>}
           </DialogActions>
         </DialogBody>
       </DialogSurface>

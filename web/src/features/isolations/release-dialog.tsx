@@ -47,8 +47,8 @@ export function ReleaseDialog({ id, close }: { id: string; close: () => void }) 
               <Refused error={release.error} />
             </DialogContent>
             <DialogActions>
-              <button type="button" className="danger" disabled={release.isPending} onClick={go}>{say("containment.releaseDo", { machine: found.machine_name })}</button>
               <Button appearance="primary" onClick={close}>{say("containment.keep")}</Button>
+              <button type="button" className="danger" disabled={release.isPending} onClick={go}>{say("containment.releaseDo", { machine: found.machine_name })}</button>
             </DialogActions>
           </DialogBody>
         )}</Shown>

@@ -38,8 +38,8 @@ export function RestartDialog({ isolation, close }: { isolation: Schemas["Isolat
             <Refused error={restart.error} />
           </DialogContent>
           <DialogActions>
-            <button type="button" className="danger" disabled={restart.isPending} onClick={go}>{say("containment.restartDo", { machine })}</button>
             <Button appearance="primary" onClick={close}>{say("containment.leave")}</Button>
+            <button type="button" className="danger" disabled={restart.isPending} onClick={go}>{say("containment.restartDo", { machine })}</button>
           </DialogActions>
         </DialogBody>
       </DialogSurface>

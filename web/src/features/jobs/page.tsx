@@ -3,9 +3,11 @@ import { Button } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useNow } from "../../api/session";
 import { Code } from "../../ui/code";
+import { useCrumb } from "../../ui/crumb";
 import { Shown } from "../../ui/states";
-import { clockTenths } from "../../ui/time";
+import { clockTenths, moment } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 
@@ -21,6 +23,8 @@ export function JobPage() {
 
 function Body({ job }: { job: Schemas["JobOut"] }) {
   const say = useSay();
+  const now = useNow();
+  useCrumb(job.runbook);
   const queries = useQueryClient();
   const { data: lines } = useQuery({ queryKey: ["job", "streams", job.job_id, job.status, job.ended_at], queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job.job_id } } })) });
   const stop = useMutation({
@@ -30,7 +34,7 @@ function Body({ job }: { job: Schemas["JobOut"] }) {
   return (
     <>
       <div className="page-head">
-        <div className="grow"><h1>{job.runbook}</h1><div className="facts"><Verdict word={wordOfStatus(job.status)} text={job.status} /><span className="mono">{job.job_id}</span><span>{job.actor}</span><span>{say("runs.attempt", { count: job.attempt })}</span>
+        <div className="grow"><h1>{job.runbook}</h1><div className="facts"><Verdict word={wordOfStatus(job.status)} text={job.status} /><span className="mono">{job.job_id}</span><span>{job.actor}</span><span>{moment(job.created_at, now)} UTC</span><span>{say("runs.attempt", { count: job.attempt })}</span>
           {job.run_id && <Link to={`/runs/${job.run_id}` as never}>{say("word.run")}</Link>}</div></div>
         {!job.ended_at && <Button onClick={() => stop.mutate()}>{say("jobs.stop")}</Button>}
       </div>

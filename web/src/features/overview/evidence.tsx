@@ -1,7 +1,7 @@
 // The session that lives on: what a probe saw of it, in one line.
 import { useQuery } from "@tanstack/react-query";
 import { api, dataOf } from "../../api/client";
-import { clock, since } from "../../ui/time";
+import { moment, since } from "../../ui/time";
 import { useSay } from "../../ui/words";
 
 export function Evidence({ id, opened, now }: { id: string; opened: string; now: Date }) {
@@ -15,7 +15,7 @@ export function Evidence({ id, opened, now }: { id: string; opened: string; now:
     <dl className="lamp-evidence">
       <div><dt>{say("overview.session")}</dt><dd className="mono">{probe?.target ?? "–"}</dd></div>
       <div><dt>{say("overview.seen")}</dt><dd>{probe?.detail ?? "–"}</dd></div>
-      <div><dt>{say("overview.isolatedAt")}</dt><dd>{clock(opened)}, {since(opened, now)}</dd></div>
+      <div><dt>{say("overview.isolatedAt")}</dt><dd>{moment(opened, now)}, {since(opened, now)}</dd></div>
     </dl>
   );
 }

@@ -2,7 +2,7 @@
 import { PlugDisconnected16Regular } from "@fluentui/react-icons";
 import { Link } from "@tanstack/react-router";
 import type { Schemas } from "../../api/client";
-import { clock, countdown } from "../../ui/time";
+import { countdown, minute } from "../../ui/time";
 import { Verdict, wordOfFinding } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 
@@ -28,7 +28,7 @@ function Lease({ isolation, now }: { isolation: Isolation; now: Date }) {
       <div className="row">
         <PlugDisconnected16Regular />
         <Link to={`/containment/${isolation.isolation_id}` as never} className="strong">{isolation.machine_name}</Link>
-        <span className="note">{say("overview.until", { time: clock(isolation.lease_ends_at).slice(0, 5) })}</span>
+        <span className="note">{say("overview.until", { time: minute(isolation.lease_ends_at, now) })}</span>
         {isolation.is_simulated && <span className="tone-warn">{say("word.simulated")}</span>}
         <span className="grow" />
         <span className="strong">{countdown(isolation.lease_ends_at, now)}</span>

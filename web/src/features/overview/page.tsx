@@ -5,7 +5,7 @@ import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Severity } from "../../ui/severity";
 import { Shown } from "../../ui/states";
-import { clock, since, span } from "../../ui/time";
+import { dayOf, moment, since, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { FirstRun } from "./first-run";
@@ -25,13 +25,13 @@ function Body({ found }: { found: Overview }) {
   const now = useNow();
   const unowned = found.incidents.filter((each) => each.status === "New" && !each.owner).length;
   const count = found.not_cut.length + found.approvals.length || unowned;
-  const title = count === 0 ? say("overview.quiet") : count === 1 ? say("overview.one") : say("overview.many", { count });
+  const title = count === 0 ? say("overview.quiet") : say("overview.needs", { count });
   return (
     <>
       <div className="page-head">
         <div className="grow">
           <h1>{title}</h1>
-          <div className="facts"><span>{now.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" })}</span></div>
+          <div className="facts"><span>{dayOf(now)}</span></div>
         </div>
       </div>
       <div className="columns overview">
@@ -64,7 +64,7 @@ function Lamp({ found, now }: { found: Overview; now: Date }) {
       <section className="lamp" aria-label={say(lives ? "overview.liveSession" : "overview.notClosed")}>
         <span className="lamp-label"><img src="/logo.svg" alt="" width={18} height={18} /> <b>{say(lives ? "overview.liveSession" : "overview.notClosed")}</b> {say("overview.waiting", { span: since(open.opened_at, now) })}</span>
         <h2>{say(lives ? "overview.stillConnected" : "overview.notBlocked", { machine: open.machine_name })}</h2>
-        {lives && <p className="quiet">{say("overview.stillConnectedNote", { machine: open.machine_name, time: clock(open.opened_at) })}</p>}
+        {lives && <p className="quiet">{say("overview.stillConnectedNote", { machine: open.machine_name, time: moment(open.opened_at, now) })}</p>}
         <Evidence id={open.isolation_id} opened={open.opened_at} now={now} />
         <div className="row wrap">
           <Link to={`/containment/${open.isolation_id}` as never} className="signal">{say("overview.openContainment")}</Link>
@@ -92,7 +92,7 @@ function Queue({ found, now }: { found: Overview; now: Date }) {
   if (count === 0 && found.set_aside_count === 0) return null;
   return (
     <section className="card" aria-labelledby="next">
-      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say(count === 1 ? "grid.one" : "grid.count", { count })}</span></div>
+      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say("grid.count", { count })}</span></div>
       <table className="grid" aria-labelledby="next">
         <colgroup><col style={{ width: 160 }} /><col /><col style={{ width: 180 }} /><col style={{ width: 90 }} /></colgroup>
         <tbody>
@@ -112,7 +112,7 @@ function Queue({ found, now }: { found: Overview; now: Date }) {
           ))}
           {found.troubled_rules.map((each) => (
             <tr key={each.rule_id}>
-              <td><Verdict word="open" text={say("overview.blind")} /></td><td title={each.error}>{each.name}: {each.error}</td><td className="note">{each.since ? clock(each.since) : ""}</td>
+              <td><Verdict word="open" text={say("overview.blind")} /></td><td title={each.error}>{each.name}: {each.error}</td><td className="note">{each.since ? moment(each.since, now) : ""}</td>
               <td className="right"><Link to={"/analytics-rules" as never}>{say("word.look")}</Link></td>
             </tr>
           ))}

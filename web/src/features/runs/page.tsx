@@ -61,7 +61,7 @@ function List({ runs, id }: { runs: Run[]; id: string | undefined }) {
           </li>
         ))}
       </ul>
-      <p className="card-body note">{say(runs.length === 1 ? "grid.one" : "grid.count", { count: runs.length })}</p>
+      <p className="card-body note">{say("grid.count", { count: runs.length })}</p>
     </aside>
   );
 }

@@ -3,8 +3,7 @@ import { Button, Select, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { type Schemas, api, dataOf } from "../../api/client";
-import { Refused } from "../../ui/refused";
+import { ApiError, type Schemas, api, dataOf } from "../../api/client";
 import { Empty } from "../../ui/states";
 import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
@@ -18,9 +17,10 @@ export function LogsPage() {
   const { q: asked } = useSearch({ strict: false }) as { q?: string };
   const [query, setQuery] = useState(asked ?? FIRST);
   const [hours, setHours] = useState(asked ? "720" : "24"); // a question from another page says itself how far back it looks
-  const run = useMutation({ mutationFn: () => dataOf(api.POST("/api/v1/search", { body: { query, hours: Number(hours), parameters: {}, row_limit: 10_000, timeout_seconds: 30 } })) });
+  const run = useMutation({ mutationFn: (text: string) => dataOf(api.POST("/api/v1/search", { body: { query: text, hours: Number(hours), parameters: {}, row_limit: 10_000, timeout_seconds: 30 } })) });
+  const refusal = run.variables === query ? run.error : null; // of this very query: another text may be right
   useEffect(() => {
-    if (asked) run.mutate();
+    if (asked) run.mutate(asked);
     // Once for the address it was opened with; from then on the reader runs it.
   }, []);
   return (
@@ -30,13 +30,12 @@ export function LogsPage() {
         <div className="page-head"><h1 className="grow">{say("logs.title")}</h1>
           <Link to={"/analytics-rules" as never}>{say("arules.title")}</Link>
           <Select value={hours} onChange={(_, data) => setHours(data.value)} aria-label={say("logs.range")}>{["1", "24", "168", "720"].map((each) => <option key={each} value={each}>{say("logs.hours", { count: each })}</option>)}</Select>
-          <Button appearance="primary" disabled={run.isPending} onClick={() => run.mutate()}>{say("logs.run")}</Button></div>
+          <Button appearance="primary" disabled={run.isPending} onClick={() => run.mutate(query)}>{say("logs.run")}</Button></div>
         <Textarea
-          className="mono" style={{ width: "100%" }} rows={7} value={query} aria-label={say("logs.query")} onChange={(_, data) => setQuery(data.value)}
-          onKeyDown={(event) => { if (event.shiftKey && event.key === "Enter") { event.preventDefault(); run.mutate(); } }}
+          className="mono" style={{ width: "100%" }} rows={7} value={query} aria-label={say("logs.query")} aria-describedby="query-fault" onChange={(_, data) => setQuery(data.value)}
+          onKeyDown={(event) => { if (event.shiftKey && event.key === "Enter") { event.preventDefault(); run.mutate(query); } }}
         />
-        <Diagnostics query={query} />
-        <Refused error={run.error} />
+        <Diagnostics query={query} refusal={refusal} />
         {run.data && <Rows answer={run.data} />}
       </div>
     </div>
@@ -59,8 +58,15 @@ function Tables({ take }: { take: (name: string) => void }) {
   );
 }
 
-/** Our compiler's word on the query as it is typed. */
-function Diagnostics({ query }: { query: string }) {
+interface Fault {
+  message: string;
+  hint?: string | null;
+  line?: number | null;
+  column?: number | null;
+}
+
+/** What is wrong with the query, said once: our compiler's word as it is typed, else why its run was refused. */
+function Diagnostics({ query, refusal }: { query: string; refusal: Error | null }) {
   const say = useSay();
   const [settled, setSettled] = useState(query);
   useEffect(() => {
@@ -72,12 +78,17 @@ function Diagnostics({ query }: { query: string }) {
     queryFn: () => dataOf(api.POST("/api/v1/search/check", { body: { query: settled, parameters: {}, row_limit: 1, timeout_seconds: 5 } })),
     enabled: settled.trim() !== "",
   });
-  const first = data?.[0];
+  const first: Fault | undefined = data?.[0] ?? faultOf(refusal);
   return (
-    <p className={first ? "field-error" : "note"} role="status" style={{ minHeight: 20, margin: "4px 0 12px" }}>
+    <p id="query-fault" className={first ? "field-error" : "note"} role="status" style={{ minHeight: 20, margin: "4px 0 12px" }}>
       {first ? <>{first.line && <span className="mono">{say("playbooks.line", { line: first.line, column: first.column ?? 1 })}: </span>}{first.message}{first.hint && `. ${first.hint}`}</> : say("logs.hint")}
     </p>
   );
+}
+
+function faultOf(refusal: Error | null): Fault | undefined {
+  if (!refusal) return undefined;
+  return refusal instanceof ApiError ? { ...refusal.problem, message: refusal.message } : refusal;
 }
 
 function Rows({ answer }: { answer: Answer }) {

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs
 
+from guardship.errors import counted
 from guardship.playbooks.expressions.arguments import array, text, whole_number
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.evaluate import Scope
@@ -119,7 +120,7 @@ def trigger_form_data_multi_values(scope: Scope, name: Value) -> Value:
 def _part(given: Value, index: int) -> Value:
     parts: list[Any] = array("multipartBody", given.get("$multipart") if isinstance(given, dict) else None)
     if not 0 <= index < len(parts):
-        raise EvaluationFailed(f"The multipart content has {len(parts)} parts, there is no part {index}.")
+        raise EvaluationFailed(f"The multipart content has {counted(len(parts), 'part')}, there is no part {index}.")
     part = parts[index]
     return part.get("body", part.get(CONTENT)) if isinstance(part, dict) else part
 

@@ -2,10 +2,9 @@
 import { PlugDisconnected16Regular } from "@fluentui/react-icons";
 import { Link } from "@tanstack/react-router";
 import { useSession } from "../../../api/session";
-import { clock } from "../../../ui/time";
 import { Verdict } from "../../../ui/verdict";
 import { useSay } from "../../../ui/words";
-import { type Approval, type Edge, type Graph, type Node, approvalOf, isInForce, stateOf } from "./facts";
+import { type Approval, type Edge, type Graph, type Node, approvalOf, isInForce, stateOf, timeOf } from "./facts";
 import { Waiting } from "./waiting";
 
 export function BreakThePath({ graph, way, approvals }: { graph: Graph; way: Edge[]; approvals: Approval[] }) {
@@ -30,7 +29,7 @@ function Open({ edge, node, approval }: { edge: Edge; node: Node; approval: Appr
   const say = useSay();
   const { me } = useSession();
   const { account } = edge.details as { account?: string };
-  const at = edge.at ? clock(edge.at) : "";
+  const at = edge.at ? timeOf(edge.at) : "";
   return (
     <div className="investigation-open">
       <p className="note">{say(account ? "graph.wasOn" : "graph.wasReached", { account: account ?? "", machine: node.label, time: at })}</p>

@@ -2,9 +2,8 @@
 import { ZoomFit20Regular, ZoomIn20Regular, ZoomOut20Regular } from "@fluentui/react-icons";
 import cytoscape, { type Core, type ElementDefinition } from "cytoscape";
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { clock } from "../../../ui/time";
 import { type Say, useSay } from "../../../ui/words";
-import { type Approval, type Edge, type Graph, type Node, factsOf, idOf, stateOf, stateWord, wordOf } from "./facts";
+import { type Approval, type Edge, type Graph, type Node, factsOf, idOf, stateOf, stateWord, timeOf, wordOf } from "./facts";
 import { pictureOf, shapeOf, sizeOf, stylesOf } from "./pictures";
 import { type Place, passesOver, placesOf, walkOf } from "./places";
 
@@ -136,7 +135,7 @@ function inkOf(node: Node, isOnPath: boolean): string {
 function lineOf(edge: Edge, facts: Edge[], places: Map<string, Place>, isPathShown: boolean, say: Say): ElementDefinition {
   const isMovement = isPathShown && edge.is_movement;
   const isOut = isPathShown && edge.kind === "sent_data_to";
-  const time = edge.at && (isMovement || isOut) ? clock(edge.at) : "";
+  const time = edge.at && (isMovement || isOut) ? timeOf(edge.at) : "";
   const label = [isMovement ? edge.step : "", [time, wordOf(edge, say)].filter(Boolean).join(isOut ? "  " : " ")].filter(Boolean).join("  ");
   const comesFromBelow = (places.get(edge.source_id)?.y ?? 0) > (places.get(edge.target_id)?.y ?? 0);
   const isTwin = facts.some((other) => other !== edge && other.is_movement && other.source_id === edge.source_id && other.target_id === edge.target_id);

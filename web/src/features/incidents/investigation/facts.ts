@@ -1,6 +1,6 @@
 // What the drawing and its table both show: the relations of an incident, in the order of time, and the state of each thing.
 import type { Schemas } from "../../../api/client";
-import { clock } from "../../../ui/time";
+import { moment } from "../../../ui/time";
 import type { Say } from "../../../ui/words";
 
 export type Graph = Schemas["GraphOut"];
@@ -12,6 +12,8 @@ export type State = "" | "needs" | "waits" | "isolated" | "unproved" | "released
 const IN_FORCE = ["applying", "isolated", "releasing", "drifted"];
 const PLACES = ["machine", "address"];
 
+/** Of today by its time alone, of another day with the day. */
+export const timeOf = (at: string) => moment(at, new Date());
 export const idOf = (edge: Edge) => `${edge.source_id}|${edge.kind}|${edge.target_id}`;
 export const isInForce = (node: Node | undefined) => IN_FORCE.includes(node?.isolation?.state ?? "");
 export const isPlace = (node: Node | undefined) => PLACES.includes(node?.kind ?? "");
@@ -42,7 +44,7 @@ export function stateOf(node: Node, approvals: Approval[]): State {
 export function stateWord(node: Node, state: State, say: Say): string {
   if (state === "needs" && node.isolation?.new_connections_blocked === "failed") return say("graph.notBlocked");
   if (state) return say(`graph.state.${state}`);
-  if (node.kind === "address" && node.first_at) return say("graph.firstSeen", { time: clock(node.first_at) });
+  if (node.kind === "address" && node.first_at) return say("graph.firstSeen", { time: timeOf(node.first_at) });
   if (node.kind === "process" && node.details.ProcessId) return say("graph.pid", { pid: String(node.details.ProcessId) });
   return "";
 }

@@ -4,10 +4,9 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { api, dataOf } from "../../../api/client";
 import { Severity } from "../../../ui/severity";
-import { clock } from "../../../ui/time";
 import { Verdict } from "../../../ui/verdict";
 import { type Say, useSay } from "../../../ui/words";
-import { type Approval, type Edge, type Graph, type Node, approvalOf, endOfPath, isInForce, pathInto } from "./facts";
+import { type Approval, type Edge, type Graph, type Node, approvalOf, endOfPath, isInForce, pathInto, timeOf } from "./facts";
 import { BreakThePath } from "./break-the-path";
 import { questionsAbout } from "./questions";
 import { Waiting } from "./waiting";
@@ -40,13 +39,13 @@ function wayShown(graph: Graph, node: Node): Edge[] {
 function Verdicts({ node, approval }: { node: Node; approval: Approval | undefined }) {
   const say = useSay();
   const { isolation } = node;
-  if (isolation && !isInForce(node)) return <div><Verdict word="released" text={isolation.ended_at ? say("graph.releasedAt", { time: clock(isolation.ended_at) }) : undefined} /></div>;
+  if (isolation && !isInForce(node)) return <div><Verdict word="released" text={isolation.ended_at ? say("graph.releasedAt", { time: timeOf(isolation.ended_at) }) : undefined} /></div>;
   if (!isolation) return <div>{approval ? <Waiting approval={approval} /> : <span className="note">{say("incidents.notIsolated")}</span>}</div>;
   const blocked = isolation.new_connections_blocked;
   const cut = isolation.live_sessions_cut;
   return (
     <>
-      <div><Verdict word={blocked === "verified" ? "proved" : blocked === "failed" ? "notBlocked" : "notProved"} text={say(`graph.blocked.${blocked}`, { time: clock(isolation.opened_at) })} /></div>
+      <div><Verdict word={blocked === "verified" ? "proved" : blocked === "failed" ? "notBlocked" : "notProved"} text={say(`graph.blocked.${blocked}`, { time: timeOf(isolation.opened_at) })} /></div>
       <div><Verdict word={cut === "verified" ? "proved" : cut === "failed" ? "open" : "notProved"} text={say(`graph.cut.${cut}`)} /></div>
     </>
   );
@@ -57,7 +56,7 @@ function Facts({ graph, node }: { graph: Graph; node: Node }) {
   const facts = [...ownFacts(node, say), ...useMachineFacts(node, say)];
   const alerts = graph.edges.filter((edge) => edge.kind === "names" && edge.target_id === node.node_id).length;
   if (alerts > 0) facts.push([say("incidents.alerts"), say("graph.inThisIncident", { count: alerts })]);
-  if (node.first_at) facts.push([say("graph.firstNamed"), <span className="mono">{clock(node.first_at)}</span>]);
+  if (node.first_at) facts.push([say("graph.firstNamed"), <span className="mono">{timeOf(node.first_at)}</span>]);
   return <dl className="investigation-facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
 }
 
@@ -69,7 +68,7 @@ function ownFacts(node: Node, say: Say): Fact[] {
   const text = (name: string) => (typeof details[name] === "string" || typeof details[name] === "number" ? String(details[name]) : "");
   const facts: [string, string, boolean?][] = [
     ["graph.address", text("LastIpAddress"), true], ["graph.system", [text("OSFamily"), text("OSVersion")].filter(Boolean).join(" ")], ["graph.domain", text("NTDomain") || text("DnsDomain") || text("UPNSuffix")],
-    ["graph.processId", text("ProcessId"), true], ["graph.started", text("CreationTimeUtc") && clock(text("CreationTimeUtc")), true], ["graph.folder", text("Directory"), true],
+    ["graph.processId", text("ProcessId"), true], ["graph.started", text("CreationTimeUtc") && timeOf(text("CreationTimeUtc")), true], ["graph.folder", text("Directory"), true],
   ];
   const own: Fact[] = facts.filter(([, value]) => value).map(([name, value, isCode]) => [say(name), isCode ? <span className="mono">{value}</span> : value]);
   if (node.kind !== "alert") return own;
@@ -97,7 +96,7 @@ function Questions({ node, since }: { node: Node; since: string }) {
     <section aria-labelledby="ask">
       <h3 id="ask">{say("graph.ask", { name: node.label })}</h3>
       <ul className="investigation-questions">
-        {questions.map(({ key, query }) => <li key={key}><Link to={"/logs" as never} search={{ q: query } as never}>{say(`graph.ask.${node.kind}.${key}`, { time: clock(since) })}</Link></li>)}
+        {questions.map(({ key, query }) => <li key={key}><Link to={"/logs" as never} search={{ q: query } as never}>{say(`graph.ask.${node.kind}.${key}`, { time: timeOf(since) })}</Link></li>)}
       </ul>
     </section>
   );
@@ -111,7 +110,7 @@ function PathInto({ way, labels }: { way: Edge[]; labels: Map<string, string> })
       <h3 id="path-into">{say("graph.pathInto", { name })}</h3>
       <ol className="investigation-steps">
         {way.map((edge) => (
-          <li key={edge.target_id}><b>{edge.step}</b><span className="grow">{labels.get(edge.source_id)} → {labels.get(edge.target_id)}</span><span className="mono note">{edge.at && clock(edge.at)}</span></li>
+          <li key={edge.target_id}><b>{edge.step}</b><span className="grow">{labels.get(edge.source_id)} → {labels.get(edge.target_id)}</span><span className="mono note">{edge.at && timeOf(edge.at)}</span></li>
         ))}
       </ol>
     </section>

@@ -1,10 +1,9 @@
 // The graph as a table: the same facts in the order of time, and our own isolations among them.
 import { type Column, Grid } from "../../../ui/grid";
 import { Severity } from "../../../ui/severity";
-import { clock } from "../../../ui/time";
 import { Verdict } from "../../../ui/verdict";
 import { useSay } from "../../../ui/words";
-import { type Approval, type Graph, type Node, type State, byTime, factsOf, idOf, sentenceOf, stateOf } from "./facts";
+import { type Approval, type Graph, type Node, type State, byTime, factsOf, idOf, sentenceOf, stateOf, timeOf } from "./facts";
 
 interface Row {
   id: string;
@@ -30,7 +29,7 @@ export function Table({ graph, approvals, chosen, choose, from }: { graph: Graph
   const rows: Row[] = [...said, ...acts].sort(byTime);
   const columns: Column<Row>[] = [
     { key: "step", title: say("graph.step"), width: 72, isNumber: true, cell: (row) => row.step },
-    { key: "time", title: say("word.time"), width: 96, cell: (row) => <span className="mono note">{row.at && clock(row.at)}</span> },
+    { key: "time", title: say("word.time"), width: 112, cell: (row) => <span className="mono note">{row.at && timeOf(row.at)}</span> },
     { key: "from", title: say("incidents.from"), cell: (row) => row.source },
     { key: "relation", title: say("incidents.relation"), cell: (row) => row.relation },
     { key: "to", title: say("incidents.to"), width: 160, cell: (row) => <span className={row.target.kind === "address" ? "mono" : ""}>{row.target.label}</span> },
