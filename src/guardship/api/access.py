@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 
 from guardship.api.doors import Doors
 from guardship.errors import Fault, GuardshipError
@@ -16,8 +16,10 @@ from guardship.identity import sessions, tokens
 from guardship.identity.roles import NotAllowed, Role, demand
 from guardship.identity.sessions import Caller
 
+PREFIX = "/api/v1"
 GUARD_HEADER = "X-Guard"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_WITHOUT_TOKENS = {"session", "ingest"}  # for people, and for ingest tokens, which are of another kind
 
 
 class NotSignedIn(GuardshipError):
@@ -114,9 +116,17 @@ def _demand_own_page(request: Request, token: str) -> None:
         raise Forged
 
 
+def scopes(app: FastAPI) -> list[str]:
+    """What the scope of a token can hold: the first part of each address that a token opens."""
+    return sorted({scope_of(path) for path in app.openapi()["paths"] if path.startswith(PREFIX)} - _WITHOUT_TOKENS)
+
+
+def scope_of(path: str) -> str:
+    return path.removeprefix(f"{PREFIX}/").partition("/")[0]
+
+
 def _demand_scope(found: Caller, request: Request) -> None:
     if not found.scope:
         return
-    first = request.url.path.removeprefix("/api/v1/").partition("/")[0]
-    if first not in found.scope:
+    if scope_of(request.url.path) not in found.scope:
         raise NotAllowed(f"{found.name} may use {', '.join(found.scope)} only", hint="create a token with a wider scope")

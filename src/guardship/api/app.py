@@ -28,9 +28,9 @@ from guardship.api import (
     triggers,
     users,
 )
+from guardship.api.access import PREFIX
 from guardship.api.doors import Doors
 
-PREFIX = "/api/v1"
 _ROOMS = (
     sessions,
     users,

@@ -12,7 +12,7 @@ from guardship.api.doors import Doors
 from guardship.identity import audit
 from guardship.identity.roles import Role, includes
 from guardship.identity.sessions import Caller
-from guardship.playbooks.library import Playbook
+from guardship.playbooks.library import Draft, Playbook
 from guardship.playbooks.triggering import RequestCall
 
 router = APIRouter(tags=["playbooks"])
@@ -62,9 +62,18 @@ class ImportIn(BaseModel):
     parameters: dict[str, Any] = {}
 
 
+class DraftIn(BaseModel):
+    """`seen_at` is `changed_at` of the playbook as it was read: when it was changed since, nothing is kept."""
+
+    document: str = Field(max_length=20_000_000)
+    parameters: dict[str, Any] = {}
+    seen_at: datetime | None = None
+
+
 class DraftOut(BaseModel):
     playbook_id: str
     name: str
+    changed_at: datetime
     is_publishable: bool
     problems: list[ProblemOut]
     ignored: list[str]
@@ -112,17 +121,7 @@ def import_playbooks(body: ImportIn, doors: DoorsHere, caller: Admin) -> list[Dr
     with doors.database.transaction() as session:
         for draft in drafts:
             audit.record(session, who=who(caller), act="playbook.imported", subject=draft.name, at=doors.clock.now())
-    return [
-        DraftOut(
-            playbook_id=draft.playbook_id,
-            name=draft.name,
-            is_publishable=draft.is_publishable,
-            problems=[ProblemOut(**problem.as_json()) for problem in draft.problems],
-            ignored=list(draft.ignored),
-            connectors=list(draft.connectors),
-        )
-        for draft in drafts
-    ]
+    return [_draft(draft) for draft in drafts]
 
 
 @router.get("/playbooks/{playbook_id}")
@@ -132,13 +131,27 @@ def get_playbook(playbook_id: str, doors: DoorsHere, caller: Reader) -> Playbook
     return PlaybookDetail(**_facts(row, doors, caller), source=row.source, definition=row.definition, versions=versions)
 
 
+@router.put("/playbooks/{playbook_id}/draft")
+def change_draft(playbook_id: str, body: DraftIn, doors: DoorsHere, caller: Admin) -> DraftOut:
+    """Keep a new text as the draft, broken or not; what is published stays in force until the draft is."""
+    by = who(caller)
+    draft = doors.library.change_draft(playbook_id, body.document, by=by, parameters=body.parameters, seen_at=body.seen_at)
+    _record(doors, by, "playbook.draft_saved", playbook_id)
+    return _draft(draft)
+
+
+@router.delete("/playbooks/{playbook_id}", status_code=204)
+def delete_playbook(playbook_id: str, doors: DoorsHere, caller: Admin, seen_at: datetime | None = None) -> None:
+    """Remove a draft that was never published and that no automation rule names."""
+    row = doors.library.delete(playbook_id, seen_at=seen_at)
+    _record(doors, who(caller), "playbook.deleted", playbook_id, {"name": row.name})
+
+
 @router.post("/playbooks/{playbook_id}/publish")
 def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
     """Make the draft the version that new runs take. It starts from alerts only where an automation rule that is on says so."""
     version_id = doors.library.publish(playbook_id, by=who(caller))
-    with doors.database.transaction() as session:
-        detail = {"version_id": version_id}
-        audit.record(session, who=who(caller), act="playbook.published", subject=playbook_id, at=doors.clock.now(), detail=detail)
+    _record(doors, who(caller), "playbook.published", playbook_id, {"version_id": version_id})
     return PlaybookOut(**_facts(doors.library.get(playbook_id), doors, caller))
 
 
@@ -146,7 +159,7 @@ def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
 async def run_now(playbook_id: str, body: FireIn, doors: DoorsHere, caller: Responder) -> FiredOut:
     """Start by hand, with this as the trigger's body."""
     fired = await doors.triggering.fire_manually(playbook_id, body.trigger, RequestCall("POST", {}, {}, body.body), by=who(caller))
-    await asyncio.to_thread(_record_run, doors, who(caller), playbook_id)
+    await asyncio.to_thread(_record, doors, who(caller), "playbook.run", playbook_id)
     return FiredOut(run_ids=[accepted.run_id for accepted in fired.accepted])
 
 
@@ -175,9 +188,21 @@ def put_connection(connector: str, body: ConnectionIn, doors: DoorsHere, caller:
         audit.record(session, who=who(caller), act="connection.changed", subject=connector, at=doors.clock.now())
 
 
-def _record_run(doors: Doors, by: str, playbook_id: str) -> None:
+def _record(doors: Doors, by: str, act: str, playbook_id: str, detail: dict[str, Any] | None = None) -> None:
     with doors.database.transaction() as session:
-        audit.record(session, who=by, act="playbook.run", subject=playbook_id, at=doors.clock.now())
+        audit.record(session, who=by, act=act, subject=playbook_id, at=doors.clock.now(), detail=detail)
+
+
+def _draft(draft: Draft) -> DraftOut:
+    return DraftOut(
+        playbook_id=draft.playbook_id,
+        name=draft.name,
+        changed_at=draft.changed_at,
+        is_publishable=draft.is_publishable,
+        problems=[ProblemOut(**problem.as_json()) for problem in draft.problems],
+        ignored=list(draft.ignored),
+        connectors=list(draft.connectors),
+    )
 
 
 def _facts(row: Playbook, doors: Doors, caller: Caller) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from guardship.api.access import Admin, DoorsHere, Reader, who
+from guardship.api.problems import Problem, problem_of
 from guardship.automation import assets, runbooks
 from guardship.automation.assets import Asset, AssetKind
+from guardship.automation.parameters import ScriptError
 from guardship.automation.runbooks import Runbook, RunbookKind
 from guardship.identity import audit
 
@@ -36,7 +38,10 @@ class RunbookOut(BaseModel):
 
 
 class RunbookDetail(RunbookOut):
+    """`draft_problem` is what keeps the draft from being published."""
+
     draft: str | None
+    draft_problem: Problem | None
     script: str | None
     versions: list["VersionOut"]
 
@@ -87,6 +92,7 @@ def get_runbook(name: str, doors: DoorsHere, caller: Reader) -> RunbookDetail:
         return RunbookDetail(
             **_facts(row, _parameters(session, row)),
             draft=row.draft,
+            draft_problem=_draft_problem(row),
             script=script,
             versions=[VersionOut(number=v.number, published_at=v.published_at, published_by=v.published_by) for v in versions],
         )
@@ -163,6 +169,16 @@ def _parameters(session: Any, row: Runbook) -> list[dict[str, Any]]:
     if row.published_version is None:
         return []
     return runbooks.version_of(session, row, row.published_version).parameters
+
+
+def _draft_problem(row: Runbook) -> Problem | None:
+    if row.draft is None:
+        return None
+    try:
+        runbooks.parameters_of(RunbookKind(row.kind), row.draft)
+    except ScriptError as error:
+        return problem_of(error)
+    return None
 
 
 def _asset(row: Asset) -> AssetOut:

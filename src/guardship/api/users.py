@@ -7,14 +7,16 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from guardship.api.access import Admin, DoorsHere, Reader, address_of, who
+from guardship.api.access import Admin, DoorsHere, Reader, address_of, scopes, who
 from guardship.identity import audit, sessions, tokens, users
-from guardship.identity.roles import Role
+from guardship.identity.roles import NotAllowed, Role, includes
 from guardship.identity.sessions import Try
-from guardship.identity.tokens import ApiToken
+from guardship.identity.tokens import ApiToken, BadToken
 from guardship.identity.users import BadUser, User
 
 router = APIRouter(tags=["access"])
+
+DAYS = 30  # that a token lives, unless somebody says otherwise
 
 
 class UserOut(BaseModel):
@@ -69,10 +71,21 @@ class TokenOut(BaseModel):
 
 
 class NewToken(BaseModel):
-    name: str = Field(max_length=120)
+    """An empty scope opens every door that the role opens."""
+
+    name: str = Field(min_length=1, max_length=120)
     role: Role = Role.READER
     scope: list[str] = []
-    days: int = Field(30, ge=1, le=365)
+    days: int = Field(DAYS, ge=1, le=tokens.LONGEST_LIFE.days)
+
+
+class TokenChoices(BaseModel):
+    """What a new token can be given."""
+
+    roles: list[Role]
+    scopes: list[str]
+    days: int
+    most_days: int
 
 
 class TokenSecret(BaseModel):
@@ -169,8 +182,20 @@ def list_tokens(doors: DoorsHere, caller: Admin) -> list[TokenOut]:
         return [_token(row) for row in tokens.tokens(session)]
 
 
+@router.get("/tokens/choices")
+def token_choices(request: Request, caller: Admin) -> TokenChoices:
+    """Roles up to the caller's own, scopes, and how long a token may live."""
+    roles = [role for role in Role if includes(caller.role, role)]
+    return TokenChoices(roles=roles, scopes=scopes(request.app), days=DAYS, most_days=tokens.LONGEST_LIFE.days)
+
+
 @router.post("/tokens", status_code=201)
-def create_token(body: NewToken, doors: DoorsHere, caller: Admin) -> TokenSecret:
+def create_token(body: NewToken, request: Request, doors: DoorsHere, caller: Admin) -> TokenSecret:
+    known = scopes(request.app)
+    if unknown := [scope for scope in body.scope if scope not in known]:
+        raise BadToken(f"there is no scope {unknown[0]}", hint=f"scopes are {', '.join(known)}")
+    if caller.scope and not (body.scope and set(body.scope) <= set(caller.scope)):
+        raise NotAllowed(f"{caller.name} cannot give away more than it has", hint=f"name scopes of {', '.join(caller.scope)}")
     at = doors.clock.now()
     with doors.database.transaction() as session:
         row, secret = tokens.create_token(

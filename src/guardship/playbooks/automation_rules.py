@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import ForeignKey, Integer, String, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.clock import Clock
@@ -39,6 +40,11 @@ class AutomationRule(Base):
 class BadCondition(GuardshipError):
     code = "playbooks.bad_condition"
     fault = Fault.BAD_INPUT
+
+
+class NameTaken(GuardshipError):
+    code = "playbooks.rule_name_taken"
+    fault = Fault.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +132,20 @@ class AutomationRules:
             changed_by=by,
         )
         with self._database.transaction() as session:
+            _demand_free_name(session, row)
             session.add(row)
+            _demand_playbook(session, row)
         return row
 
     def change(self, rule_id: str, rule: NewRule, *, by: str) -> AutomationRule:
         with self._database.transaction() as session:
             row = _find(session, rule_id)
-            row.name, row.order, row.playbook_id = rule.name, rule.order, rule.playbook_id
+            with session.no_autoflush:
+                row.name, row.order, row.playbook_id = rule.name, rule.order, rule.playbook_id
+                _demand_free_name(session, row)
             row.conditions = rule.conditions.as_json()
             row.changed_at, row.changed_by = self._clock.now(), by
+            _demand_playbook(session, row)
         return row
 
     def switch(self, rule_id: str, *, on: bool, by: str) -> AutomationRule:
@@ -170,3 +181,18 @@ def _find(session: Session, rule_id: str) -> AutomationRule:
     if row is None:
         raise NotFound("automation rule", rule_id)
     return row
+
+
+def _demand_free_name(session: Session, row: AutomationRule) -> None:
+    query = select(AutomationRule.rule_id).where(AutomationRule.name == row.name, AutomationRule.rule_id != row.rule_id)
+    if session.scalar(query) is not None:
+        raise NameTaken(f"there is an automation rule called {row.name} already")
+
+
+def _demand_playbook(session: Session, row: AutomationRule) -> None:
+    """The database itself says whether the playbook is there: `library` looks at rules, so rules do not look at `library`."""
+    playbook_id = row.playbook_id
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise NotFound("playbook", playbook_id) from error

@@ -18,6 +18,7 @@ from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.ids import new_id
 from guardship.playbooks.arm.functions import ArmPlace
 from guardship.playbooks.arm.lenient_json import JsonSyntax, decode
+from guardship.playbooks.automation_rules import AutomationRule
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.firing import NotPublished, Published
 from guardship.playbooks.reading import read_workflow
@@ -79,10 +80,24 @@ class NotPublishable(GuardshipError):
         self.problems = problems
 
 
+class DraftChanged(GuardshipError):
+    code = "playbooks.draft_changed"
+    fault = Fault.CONFLICT
+
+    def __init__(self, row: Playbook) -> None:
+        super().__init__(f"{row.changed_by or 'somebody'} changed {row.name} meanwhile", hint="load it again to see what is there now")
+
+
+class InUse(GuardshipError):
+    code = "playbooks.in_use"
+    fault = Fault.CONFLICT
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     playbook_id: str
     name: str
+    changed_at: datetime
     problems: tuple[Located, ...]
     ignored: tuple[str, ...]
     connectors: tuple[str, ...]  # that its connections name
@@ -110,33 +125,68 @@ class Library:
     ) -> list[Draft]:
         """Keep every playbook of a document as a draft; one of the same name gets the text as its new draft."""
         checked = self.check(name, document, parameters=parameters)
-        try:
-            source = decode(document)
-        except JsonSyntax:
-            source = bytes(document, "utf-8").decode() if isinstance(document, str) else document.decode("utf-8", errors="replace")
+        source = _text_of(document)
         with self._database.transaction() as session:
             if not checked.workflows:
-                return [self._keep(session, name, source, None, checked, by)]
+                return [self._write(session, self._named(session, name), source, None, checked, by)]
             several = len(checked.workflows) > 1
-            return [self._keep(session, one.name if several or not name else name, source, one, checked, by) for one in checked.workflows]
+            named = [(one.name if several or not name else name, one) for one in checked.workflows]
+            return [self._write(session, self._named(session, one_name), source, one, checked, by) for one_name, one in named]
 
-    def _keep(self, session: Session, name: str, source: str, one: CheckedWorkflow | None, checked: Checked, by: str) -> Draft:
-        problems = (*checked.problems, *(one.problems if one else ()))
-        if one is None and not problems:
-            problems = (Located("", 1, 1, "InvalidDefinition", "there is no playbook in this document"),)
-        now = self._clock.now()
+    def change_draft(
+        self,
+        playbook_id: str,
+        document: str | bytes,
+        *,
+        by: str,
+        parameters: Mapping[str, Any] | None = None,
+        seen_at: datetime | None = None,
+    ) -> Draft:
+        """Keep a new text, broken or not; what is published stays in force. Raises DraftChanged if it changed since `seen_at`."""
+        name = self.get(playbook_id).name
+        checked = self.check(name, document, parameters=parameters)
+        only = checked.workflows[0] if len(checked.workflows) == 1 else None
+        one = only or next((each for each in checked.workflows if each.name.casefold() == name.casefold()), None)
+        with self._database.transaction() as session:
+            row = _unchanged(session, playbook_id, seen_at)
+            return self._write(session, row, _text_of(document), one, checked, by)
+
+    def delete(self, playbook_id: str, *, seen_at: datetime | None = None) -> Playbook:
+        """Remove a draft; raises InUse, with what holds it, when it was ever published or an automation rule names it."""
+        with self._database.transaction() as session:
+            row = _unchanged(session, playbook_id, seen_at)
+            if row.current_version_id is not None:
+                hint = "its runs refer to its versions; switch off the automation rules that start it instead"
+                raise InUse(f"{row.name} has been published and cannot be deleted", hint=hint)
+            rules = session.scalars(select(AutomationRule.name).where(AutomationRule.playbook_id == playbook_id)).all()
+            if rules:
+                raise InUse(
+                    f"{row.name} is named by the automation rule {', '.join(sorted(rules))}", hint="remove or change the rule first"
+                )
+            session.delete(row)
+        return row
+
+    def _named(self, session: Session, name: str) -> Playbook:
+        """The playbook of that name, or a new one."""
         row = session.scalars(select(Playbook).where(func.lower(Playbook.name) == name.lower())).one_or_none()
         if row is None:
-            row = Playbook(playbook_id=new_id("plbk"), name=name, state="draft", current_version_id=None, created_at=now)
+            row = Playbook(playbook_id=new_id("plbk"), name=name, state="draft", current_version_id=None, created_at=self._clock.now())
             session.add(row)
-        row.source, row.changed_at, row.changed_by = source, now, by
+        return row
+
+    def _write(self, session: Session, row: Playbook, source: str, one: CheckedWorkflow | None, checked: Checked, by: str) -> Draft:
+        problems = (*checked.problems, *(one.problems if one else ()))
+        if one is None and not problems:
+            called = f" called {row.name}" if checked.workflows else ""
+            problems = (Located("", 1, 1, "InvalidDefinition", f"there is no playbook{called} in this document"),)
+        row.source, row.changed_at, row.changed_by = source, self._clock.now(), by
         row.definition_text = orjson.dumps(one.definition).decode() if one else None
         row.parameters = dict(one.parameters) if one else {}
         row.problems = [problem.as_json() for problem in problems]
         row.ignored = checked.ignored
         session.flush()
         connectors = {use.connector for use in one.workflow.connections.values()} if one else set()
-        return Draft(row.playbook_id, row.name, problems, tuple(checked.ignored), tuple(sorted(connectors)))
+        return Draft(row.playbook_id, row.name, row.changed_at, problems, tuple(checked.ignored), tuple(sorted(connectors)))
 
     def publish(self, playbook_id: str, *, by: str) -> str:
         """Make the draft the version that new runs take; gives its id. Refused while the draft has problems."""
@@ -225,3 +275,17 @@ def _find(session: Session, playbook_id: str) -> Playbook:
     if row is None:
         raise NotFound("playbook", playbook_id)
     return row
+
+
+def _unchanged(session: Session, playbook_id: str, seen_at: datetime | None) -> Playbook:
+    row = _find(session, playbook_id)
+    if seen_at is not None and row.changed_at != seen_at:
+        raise DraftChanged(row)
+    return row
+
+
+def _text_of(document: str | bytes) -> str:
+    try:
+        return decode(document)
+    except JsonSyntax:
+        return bytes(document, "utf-8").decode() if isinstance(document, str) else document.decode("utf-8", errors="replace")

@@ -881,6 +881,30 @@ export interface paths {
         get: operations["get_playbook_api_v1_playbooks__playbook_id__get"];
         put?: never;
         post?: never;
+        /**
+         * Delete Playbook
+         * @description Remove a draft that was never published and that no automation rule names.
+         */
+        delete: operations["delete_playbook_api_v1_playbooks__playbook_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playbooks/{playbook_id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Draft
+         * @description Keep a new text as the draft, broken or not; what is published stays in force until the draft is.
+         */
+        put: operations["change_draft_api_v1_playbooks__playbook_id__draft_put"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1324,6 +1348,26 @@ export interface paths {
         put?: never;
         /** Create Token */
         post: operations["create_token_api_v1_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Token Choices
+         * @description Roles up to the caller's own, scopes, and how long a token may live.
+         */
+        get: operations["token_choices_api_v1_tokens_choices_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1886,15 +1930,13 @@ export interface components {
             /** Start */
             start: number | null;
         };
-        /** DraftIn */
-        DraftIn: {
-            /** @default Python */
-            kind: components["schemas"]["RunbookKind"];
-            /** Script */
-            script: string;
-        };
         /** DraftOut */
         DraftOut: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
             /** Connectors */
             connectors: string[];
             /** Ignored */
@@ -2502,7 +2544,10 @@ export interface components {
             /** Has Network */
             has_network: boolean;
         };
-        /** NewToken */
+        /**
+         * NewToken
+         * @description An empty scope opens every door that the role opens.
+         */
         NewToken: {
             /**
              * Days
@@ -3012,7 +3057,10 @@ export interface components {
             /** Version Id */
             version_id: string;
         };
-        /** RunbookDetail */
+        /**
+         * RunbookDetail
+         * @description `draft_problem` is what keeps the draft from being published.
+         */
         RunbookDetail: {
             /** Draft */
             draft: string | null;
@@ -3021,6 +3069,7 @@ export interface components {
              * Format: date-time
              */
             draft_changed_at: string;
+            draft_problem: components["schemas"]["Problem"] | null;
             /** Has Network */
             has_network: boolean;
             kind: components["schemas"]["RunbookKind"];
@@ -3205,6 +3254,20 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * TokenChoices
+         * @description What a new token can be given.
+         */
+        TokenChoices: {
+            /** Days */
+            days: number;
+            /** Most Days */
+            most_days: number;
+            /** Roles */
+            roles: components["schemas"]["Role"][];
+            /** Scopes */
+            scopes: string[];
+        };
         /** TokenOut */
         TokenOut: {
             /**
@@ -3348,6 +3411,23 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * DraftIn
+         * @description `seen_at` is `changed_at` of the playbook as it was read: when it was changed since, nothing is kept.
+         */
+        guardship__api__playbooks__DraftIn: {
+            /** Document */
+            document: string;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Seen At */
+            seen_at?: string | null;
+        };
         /** VersionOut */
         guardship__api__playbooks__VersionOut: {
             /** Number */
@@ -3361,6 +3441,13 @@ export interface components {
             published_by: string;
             /** Version Id */
             version_id: string;
+        };
+        /** DraftIn */
+        guardship__api__runbooks__DraftIn: {
+            /** @default Python */
+            kind: components["schemas"]["RunbookKind"];
+            /** Script */
+            script: string;
         };
         /** VersionOut */
         guardship__api__runbooks__VersionOut: {
@@ -5272,6 +5359,72 @@ export interface operations {
             };
         };
     };
+    delete_playbook_api_v1_playbooks__playbook_id__delete: {
+        parameters: {
+            query?: {
+                seen_at?: string | null;
+            };
+            header?: never;
+            path: {
+                playbook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_draft_api_v1_playbooks__playbook_id__draft_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playbook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["guardship__api__playbooks__DraftIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftOut"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     publish_api_v1_playbooks__playbook_id__publish_post: {
         parameters: {
             query?: never;
@@ -5409,7 +5562,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DraftIn"];
+                "application/json": components["schemas"]["guardship__api__runbooks__DraftIn"];
             };
         };
         responses: {
@@ -6131,6 +6284,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenSecret"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    token_choices_api_v1_tokens_choices_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenChoices"];
                 };
             };
             /** @description What went wrong and the way out */

@@ -54,6 +54,14 @@ export function useSession(): Session {
   return useContext(SessionContext);
 }
 
+const ROLES = ["reader", "responder", "admin"];
+
+/** Whether whoever is signed in holds this role; the server asks again. */
+export function useMay(role: "responder" | "admin"): boolean {
+  const { me } = useSession();
+  return me !== null && ROLES.indexOf(me.role) >= ROLES.indexOf(role);
+}
+
 /** The server's time, ticking every second. */
 export function useNow(): Date {
   const [now, setNow] = useState(() => new Date(Date.now() + offset));

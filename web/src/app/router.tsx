@@ -22,7 +22,7 @@ function Root() {
   return <Outlet />;
 }
 
-type Search = { tab?: string; action?: string; machine?: string; q?: string; node?: string; view?: string };
+type Search = { tab?: string; action?: string; machine?: string; incident?: string; q?: string; node?: string; view?: string };
 
 function page(path: string, load: () => Promise<Record<string, unknown>>, name: string) {
   return createRoute({
@@ -30,7 +30,7 @@ function page(path: string, load: () => Promise<Record<string, unknown>>, name: 
     path,
     validateSearch: (search: Record<string, unknown>): Search => {
       const kept: Search = {};
-      for (const key of ["tab", "action", "machine", "q", "node", "view"] as const) {
+      for (const key of ["tab", "action", "machine", "incident", "q", "node", "view"] as const) {
         if (typeof search[key] === "string") kept[key] = search[key];
       }
       return kept;
@@ -52,6 +52,7 @@ const pages = [
   page("/runs", () => import("../features/runs/page"), "RunsPage"),
   page("/runs/$id", () => import("../features/runs/page"), "RunPage"),
   page("/runbooks", () => import("../features/jobs/runbooks"), "RunbooksPage"),
+  page("/runbooks/$name", () => import("../features/jobs/runbook-page"), "RunbookPage"),
   page("/jobs/$id", () => import("../features/jobs/page"), "JobPage"),
   page("/containment", () => import("../features/isolations/page"), "ContainmentPage"),
   page("/containment/$id", () => import("../features/isolations/page"), "ContainmentPage"),

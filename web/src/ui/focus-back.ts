@@ -9,7 +9,8 @@ export function useFocusBack(): void {
     () => () => {
       window.setTimeout(() => {
         showThePageAgain();
-        if (origin instanceof HTMLElement && origin.isConnected) origin.focus();
+        const isFree = document.activeElement === null || document.activeElement === document.body; // nobody has gone elsewhere meanwhile
+        if (isFree && origin instanceof HTMLElement && origin.isConnected) origin.focus();
       }, LET_GO_MS);
     },
     [origin],

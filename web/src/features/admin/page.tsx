@@ -11,6 +11,7 @@ import { minute, moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 import { Approvals } from "./approvals";
 import { NewUserDialog } from "./new-user-dialog";
+import { Tokens } from "./tokens";
 
 const TABS = ["approvals", "audit", "access", "tokens"] as const;
 
@@ -77,17 +78,4 @@ function Users() {
       {isAdding && <NewUserDialog close={() => setAdding(false)} />}
     </>
   );
-}
-
-function Tokens() {
-  const say = useSay();
-  const now = useNow();
-  const asked = useQuery({ queryKey: ["tokens"], queryFn: () => dataOf(api.GET("/api/v1/tokens")) });
-  const columns: Column<Schemas["TokenOut"]>[] = [
-    { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
-    { key: "role", title: say("admin.role"), width: 140, cell: (each) => each.role },
-    { key: "scope", title: say("admin.scope"), cell: (each) => each.scope.join(", ") || say("word.all") },
-    { key: "expires", title: say("admin.expires"), width: 180, cell: (each) => <span className="mono">{minute(each.expires_at, now)}</span> },
-  ];
-  return <Shown asked={asked} rows={4}>{(found) => <div className="card"><Grid label={say("admin.tokens")} columns={columns} rows={found} idOf={(each) => each.token_id} /></div>}</Shown>;
 }

@@ -4,7 +4,7 @@ import { Play16Regular } from "@fluentui/react-icons";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { Code } from "../../ui/code";
 import { useCrumb } from "../../ui/crumb";
 import { Refused } from "../../ui/refused";
@@ -52,6 +52,7 @@ function Body({ alert }: { alert: Alert }) {
 function RunPlaybook({ alert }: { alert: Alert }) {
   const say = useSay();
   const { data } = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
+  const mayRun = useMay("responder");
   const run = useMutation({
     mutationFn: (playbookId: string) => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert.alert_id } }, body: { playbook_id: playbookId } })),
   });
@@ -61,7 +62,7 @@ function RunPlaybook({ alert }: { alert: Alert }) {
       {(data ?? []).filter((each) => each.starts_from_alerts).map((each) => (
         <div key={each.playbook_id} className="card-body row">
           <Link className="grow" to={`/playbooks/${each.playbook_id}` as never}>{each.name}</Link>
-          <Button size="small" icon={<Play16Regular />} disabled={run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>
+          {mayRun && <Button size="small" icon={<Play16Regular />} disabled={run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>}
         </div>
       ))}
       {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}

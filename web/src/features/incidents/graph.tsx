@@ -54,7 +54,7 @@ function Body({ incident, graph }: { incident: Schemas["IncidentDetail"]; graph:
           : <Drawing graph={graph} approvals={approvals} isPathShown={isPathShown} chosen={chosen.node_id} choose={choose} />}
         {!isTable && <Legend graph={graph} approvals={approvals} isPathShown={isPathShown} />}
       </div>
-      <Pane graph={graph} node={chosen} approvals={approvals} since={incident.first_activity_at} />
+      <Pane graph={graph} node={chosen} approvals={approvals} incident={incident} />
     </section>
   );
 }

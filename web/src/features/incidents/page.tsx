@@ -4,8 +4,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow, useSession } from "../../api/session";
+import { useMay, useNow, useSession } from "../../api/session";
 import { useCrumb } from "../../ui/crumb";
+import { Refused } from "../../ui/refused";
 import { Severity } from "../../ui/severity";
 import { Loading, Shown } from "../../ui/states";
 import { moment, since, span } from "../../ui/time";
@@ -56,6 +57,7 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
   const now = useNow();
   const { me } = useSession();
   const queries = useQueryClient();
+  const mayAct = useMay("responder");
   const [isClosing, setClosing] = useState(false);
   const change = useMutation({
     mutationFn: (body: Schemas["IncidentChange"]) => dataOf(api.PATCH("/api/v1/incidents/{incident_id}", { params: { path: { incident_id: incident.incident_id } }, body })),
@@ -68,9 +70,10 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
       <div className="row">
         <Severity value={incident.severity} solid />
         <h1 className="grow">{incident.title}</h1>
-        {incident.status === "New" && <Button onClick={() => change.mutate({ status: "Active", owner: me?.name ?? null })}>{say("incidents.take")}</Button>}
-        {incident.status !== "Closed" && <Button onClick={() => setClosing(true)}>{say("incidents.close")}</Button>}
+        {mayAct && incident.status === "New" && <Button onClick={() => change.mutate({ status: "Active", owner: me?.name ?? null })}>{say("incidents.take")}</Button>}
+        {mayAct && incident.status !== "Closed" && <Button onClick={() => setClosing(true)}>{say("incidents.close")}</Button>}
       </div>
+      <Refused error={change.error} />
       <dl className="record-facts">
         <div><dt>{say("word.status")}</dt><dd>{say(`incidents.status.${incident.status}`)}</dd></div>
         <div><dt>{say("incidents.owner")}</dt><dd>{incident.owner ?? say("incidents.nobody")}</dd></div>

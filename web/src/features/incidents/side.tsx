@@ -5,7 +5,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { Refused } from "../../ui/refused";
 import { moment } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
@@ -37,6 +37,7 @@ function Playbooks({ incident }: { incident: Incident }) {
   const say = useSay();
   const queries = useQueryClient();
   const { data } = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
+  const mayRun = useMay("responder");
   const alert = incident.alerts.at(-1);
   const run = useMutation({
     mutationFn: (playbookId: string) => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert?.alert_id ?? "" } }, body: { playbook_id: playbookId } })),
@@ -48,7 +49,7 @@ function Playbooks({ incident }: { incident: Incident }) {
       {(data ?? []).filter((each) => each.starts_from_alerts).map((each) => (
         <div key={each.playbook_id} className="card-body row">
           <Link className="grow strong" to={`/playbooks/${each.playbook_id}` as never}>{each.name}</Link>
-          <Button size="small" icon={<Play16Regular />} disabled={!alert || run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>
+          {mayRun && <Button size="small" icon={<Play16Regular />} disabled={!alert || run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>}
         </div>
       ))}
       {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}

@@ -5,7 +5,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Fragment, type ReactNode, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
+import { Refused } from "../../ui/refused";
 import { clock, dayOf, isSameDay } from "../../ui/time";
 import { Severity } from "../../ui/severity";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
@@ -24,6 +25,7 @@ const VERDICTS: Record<string, string> = { Proved: "proved", "Not proved": "notP
 
 export function Timeline({ incident }: { incident: Incident }) {
   const say = useSay();
+  const mayAct = useMay("responder");
   const now = useNow();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const all = [...incident.timeline].sort((left, right) => right.at.localeCompare(left.at) || right.entry_id.localeCompare(left.entry_id));
@@ -44,7 +46,7 @@ export function Timeline({ incident }: { incident: Incident }) {
           <ol className="timeline">{those.map((entry) => <Line key={entry.entry_id} entry={entry} incident={incident} />)}</ol>
         </Fragment>
       ))}
-      <AddComment incident={incident} />
+      {mayAct && <AddComment incident={incident} />}
     </section>
   );
 }
@@ -101,9 +103,12 @@ function AddComment({ incident }: { incident: Incident }) {
     },
   });
   return (
-    <form className="row card-body" onSubmit={(event) => { event.preventDefault(); if (text.trim()) add.mutate(); }}>
-      <Input className="grow" value={text} onChange={(_, data) => setText(data.value)} aria-label={say("incidents.comment")} placeholder={say("incidents.comment")} />
-      <Button type="submit" disabled={!text.trim() || add.isPending}>{say("incidents.add")}</Button>
+    <form className="card-body" onSubmit={(event) => { event.preventDefault(); if (text.trim()) add.mutate(); }}>
+      <div className="row">
+        <Input className="grow" value={text} onChange={(_, data) => setText(data.value)} aria-label={say("incidents.comment")} placeholder={say("incidents.comment")} />
+        <Button type="submit" disabled={!text.trim() || add.isPending}>{say("incidents.add")}</Button>
+      </div>
+      <Refused error={add.error} />
     </form>
   );
 }

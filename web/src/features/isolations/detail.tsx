@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { Shown } from "../../ui/states";
 import { countdown, moment, span } from "../../ui/time";
 import { Verdict, wordOfFinding } from "../../ui/verdict";
@@ -56,6 +56,7 @@ function Body({ isolation, release }: { isolation: Isolation; release: () => voi
 function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FINDINGS)[number] }) {
   const say = useSay();
   const now = useNow();
+  const mayAct = useMay("responder");
   const word = wordOfFinding(name, isolation[name]);
   const isOver = !OPEN.includes(isolation.state);
   const tone = isOver ? "" : word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
@@ -71,7 +72,7 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
       <p className="note">{isolation.verified_at ? say(isOver ? "containment.probedBefore" : "containment.probed", { time: moment(isolation.verified_at, now) }) : say("containment.notProbed")}</p></div>
       {latest.map((probe) => <ProbeRow key={`${probe.name}${probe.target}`} probe={probe} />)}
       {name === "live_sessions_cut" && isolation[name] === "failed" && <Alive isolation={isolation} />}
-      {name === "new_connections_blocked" && OPEN.includes(isolation.state) && (
+      {mayAct && name === "new_connections_blocked" && OPEN.includes(isolation.state) && (
         <div className="card-body row"><Button size="small" disabled={again.isPending} onClick={() => again.mutate()}>{say("containment.probeAgain")}</Button>{again.error && <span role="alert" className="field-error">{again.error.message}</span>}</div>
       )}
     </section>
@@ -81,11 +82,12 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
 /** The session lives on: what ends it, and what that costs. */
 function Alive({ isolation }: { isolation: Isolation }) {
   const say = useSay();
+  const mayAct = useMay("responder");
   const [isRestarting, setRestarting] = useState(false);
   return (
     <div className="card-body">
       <p className="note" style={{ margin: "0 0 8px" }}>{say("containment.cutNote")}</p>
-      {isolation.can_restart && <Button onClick={() => setRestarting(true)}>{say("containment.restart", { machine: isolation.machine_name })}</Button>}
+      {mayAct && isolation.can_restart && <Button onClick={() => setRestarting(true)}>{say("containment.restart", { machine: isolation.machine_name })}</Button>}
       {isRestarting && <RestartDialog isolation={isolation} close={() => setRestarting(false)} />}
     </div>
   );
@@ -130,6 +132,7 @@ function HowItWent({ isolation }: { isolation: Isolation }) {
 function Lease({ isolation }: { isolation: Isolation }) {
   const say = useSay();
   const now = useNow();
+  const mayAct = useMay("responder");
   const [isExtending, setExtending] = useState(false);
   const ends = new Date(isolation.lease_ends_at).getTime();
   const whole = ends - new Date(isolation.opened_at).getTime();
@@ -140,7 +143,7 @@ function Lease({ isolation }: { isolation: Isolation }) {
       <div className="card-body">
         <div style={{ fontSize: 28, lineHeight: "36px", fontWeight: 600 }}>{countdown(isolation.lease_ends_at, now)} <span className="note" style={{ fontSize: 13, fontWeight: 400 }}>{say("containment.left", { time: moment(isolation.lease_ends_at, now) })}</span></div>
         <div className="bar" style={{ margin: "8px 0 12px" }}><i style={{ width: `${whole > 0 ? (100 * Math.max(0, left)) / whole : 0}%` }} /></div>
-        <div className="row"><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>
+        {mayAct && <div className="row"><Button size="small" onClick={() => setExtending(true)}>{say("containment.extend")}</Button><span className="note">{say("containment.extendNote")}</span></div>}
       </div>
       {isExtending && <ExtendDialog isolation={isolation} close={() => setExtending(false)} />}
     </section>
@@ -149,6 +152,7 @@ function Lease({ isolation }: { isolation: Isolation }) {
 
 function WayBack({ isolation, release }: { isolation: Isolation; release: () => void }) {
   const say = useSay();
+  const mayAct = useMay("responder");
   return (
     <section className="card" aria-labelledby="way-back">
       <div className="card-head"><h3 id="way-back">{say("containment.restore")}</h3></div>
@@ -160,7 +164,7 @@ function WayBack({ isolation, release }: { isolation: Isolation; release: () => 
       ))}
       <div className="card-body">
         <p className="note" style={{ marginTop: 0 }}>{say("containment.kept")}</p>
-        <button type="button" className="danger" onClick={release}>{say("containment.release", { machine: isolation.machine_name })}</button>
+        {mayAct && <button type="button" className="danger" onClick={release}>{say("containment.release", { machine: isolation.machine_name })}</button>}
       </div>
     </section>
   );

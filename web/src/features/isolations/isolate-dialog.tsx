@@ -9,7 +9,7 @@ import { Verdict } from "../../ui/verdict";
 import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
-export function IsolateDialog({ first, close }: { first?: string; close: () => void }) {
+export function IsolateDialog({ first, incident, close }: { first?: string; incident?: string; close: () => void }) {
   const say = useSay();
   useFocusBack();
   const navigate = useNavigate();
@@ -27,7 +27,7 @@ export function IsolateDialog({ first, close }: { first?: string; close: () => v
     enabled: machine !== "",
   });
   const isolate = useMutation({
-    mutationFn: () => dataOf(api.POST("/api/v1/isolations", { body: { machine, reason } })),
+    mutationFn: () => dataOf(api.POST("/api/v1/isolations", { body: { machine, reason, incident_id: incident ?? null } })),
     onSuccess: (found) => {
       void queries.invalidateQueries();
       close();

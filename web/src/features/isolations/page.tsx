@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { isOfContainment } from "../../api/waiting";
 import { useCrumb } from "../../ui/crumb";
 import { type Column, Grid } from "../../ui/grid";
@@ -30,10 +30,11 @@ export function ContainmentPage() {
 
 function Body({ isolations }: { isolations: Isolation[] }) {
   const say = useSay();
+  const mayAct = useMay("responder");
   const columns = useColumns();
   const navigate = useNavigate();
   const { id } = useParams({ strict: false }) as { id?: string };
-  const { machine } = useSearch({ strict: false }) as { machine?: string }; // a page that names it asks for the dialog
+  const { machine, incident } = useSearch({ strict: false }) as { machine?: string; incident?: string }; // a page that names it asks for the dialog
   const [isIsolating, setIsolating] = useState(machine !== undefined);
   const [releasing, setReleasing] = useState<string | null>(null);
   const open = isolations.filter((each) => OPEN.includes(each.state));
@@ -53,7 +54,7 @@ function Body({ isolations }: { isolations: Isolation[] }) {
           <div className="facts"><span>{say("containment.facts", { count: open.length, unproved: unproved.length })}</span>
             {waiting.length > 0 && <Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("containment.waits", { count: waiting.length })}</Link>}</div>
         </div>
-        <Button icon={<PlugDisconnected20Regular />} onClick={() => setIsolating(true)}>{say("containment.isolate")}</Button>
+        {mayAct && <Button icon={<PlugDisconnected20Regular />} onClick={() => setIsolating(true)}>{say("containment.isolate")}</Button>}
       </div>
       {rows.length === 0 ? <Empty text={say("containment.none")} /> : (
         <div className="card">
@@ -63,7 +64,7 @@ function Body({ isolations }: { isolations: Isolation[] }) {
         </div>
       )}
       {chosen && <Detail key={chosen.isolation_id} id={chosen.isolation_id} release={() => setReleasing(chosen.isolation_id)} />}
-      {isIsolating && <IsolateDialog first={machine} close={() => setIsolating(false)} />}
+      {mayAct && isIsolating && <IsolateDialog first={machine} incident={incident} close={() => setIsolating(false)} />}
       {releasing && <ReleaseDialog id={releasing} close={() => setReleasing(null)} />}
     </>
   );

@@ -3,7 +3,7 @@ import { Button } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { Code } from "../../ui/code";
 import { useCrumb } from "../../ui/crumb";
 import { Shown } from "../../ui/states";
@@ -26,6 +26,7 @@ function Body({ job }: { job: Schemas["JobOut"] }) {
   const now = useNow();
   useCrumb(job.runbook);
   const queries = useQueryClient();
+  const mayStop = useMay("responder");
   const { data: lines } = useQuery({ queryKey: ["job", "streams", job.job_id, job.status, job.ended_at], queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job.job_id } } })) });
   const stop = useMutation({
     mutationFn: () => dataOf(api.POST("/api/v1/jobs/{job}/stop", { params: { path: { job: job.job_id } } })),
@@ -36,7 +37,7 @@ function Body({ job }: { job: Schemas["JobOut"] }) {
       <div className="page-head">
         <div className="grow"><h1>{job.runbook}</h1><div className="facts"><Verdict word={wordOfStatus(job.status)} text={job.status} /><span className="mono">{job.job_id}</span><span>{job.actor}</span><span>{moment(job.created_at, now)} UTC</span><span>{say("runs.attempt", { count: job.attempt })}</span>
           {job.run_id && <Link to={`/runs/${job.run_id}` as never}>{say("word.run")}</Link>}</div></div>
-        {!job.ended_at && <Button onClick={() => stop.mutate()}>{say("jobs.stop")}</Button>}
+        {mayStop && !job.ended_at && <Button onClick={() => stop.mutate()}>{say("jobs.stop")}</Button>}
       </div>
       {job.exception && <div className="run-error" role="alert">{job.exception}</div>}
       <div className="columns incident">

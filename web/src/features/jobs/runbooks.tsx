@@ -1,13 +1,16 @@
 // Runbooks with the parameters read from their scripts, and the jobs that ran.
+import { Button } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { type Column, Grid } from "../../ui/grid";
 import { Empty, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
+import { NewRunbookDialog } from "./new-runbook-dialog";
 
 type Job = Schemas["JobOut"];
 type Runbook = Schemas["RunbookOut"];
@@ -16,6 +19,8 @@ export function RunbooksPage() {
   const say = useSay();
   const now = useNow();
   const navigate = useNavigate();
+  const isAdmin = useMay("admin");
+  const [isAdding, setAdding] = useState(false);
   const runbooks = useQuery({ queryKey: ["runbooks"], queryFn: () => dataOf(api.GET("/api/v1/runbooks")) });
   const jobs = useQuery({ queryKey: ["job", "list"], queryFn: () => dataOf(api.GET("/api/v1/jobs")) });
   const runbookColumns: Column<Runbook>[] = [
@@ -34,10 +39,11 @@ export function RunbooksPage() {
   ];
   return (
     <>
-      <div className="page-head"><h1>{say("runbooks.title")}</h1></div>
-      <Shown asked={runbooks} rows={3}>{(found) => (found.length === 0 ? <Empty text={say("runbooks.none")} /> : <div className="card"><Grid label={say("runbooks.title")} columns={runbookColumns} rows={found} idOf={(each) => each.name} /></div>)}</Shown>
+      <div className="page-head"><h1 className="grow">{say("runbooks.title")}</h1>{isAdmin && <Button appearance="primary" onClick={() => setAdding(true)}>{say("runbooks.new")}</Button>}</div>
+      <Shown asked={runbooks} rows={3}>{(found) => (found.length === 0 ? <Empty text={say("runbooks.none")} /> : <div className="card"><Grid label={say("runbooks.title")} columns={runbookColumns} rows={found} idOf={(each) => each.name} open={(each) => void navigate({ to: `/runbooks/${encodeURIComponent(each.name)}` as never })} /></div>)}</Shown>
       <h2 style={{ margin: "24px 0 12px" }}>{say("runbooks.jobs")}</h2>
       <Shown asked={jobs} rows={4}>{(found) => (found.length === 0 ? <Empty text={say("runbooks.noJobs")} /> : <div className="card"><Grid label={say("runbooks.jobs")} columns={jobColumns} rows={found} idOf={(each) => each.job_id} open={(each) => void navigate({ to: `/jobs/${each.job_id}` as never })} /></div>)}</Shown>
+      {isAdding && <NewRunbookDialog close={() => setAdding(false)} />}
     </>
   );
 }

@@ -2,11 +2,13 @@
 import { Button } from "@fluentui/react-components";
 import { useMutation } from "@tanstack/react-query";
 import { api, dataOf } from "../../api/client";
+import { useMay } from "../../api/session";
 import { Refused } from "../../ui/refused";
 import { useSay } from "../../ui/words";
 
 export function FirstRun() {
   const say = useSay();
+  const mayStart = useMay("responder");
   const demo = useMutation({ mutationFn: () => dataOf(api.POST("/api/v1/demo")) });
   return (
     <>
@@ -16,7 +18,7 @@ export function FirstRun() {
           <h2>{say("first.demo")}</h2>
           <p className="quiet">{say("first.demoText")}</p>
           <p><code className="mono">guardship up</code></p>
-          <Button appearance="primary" disabled={demo.isPending || demo.isSuccess} onClick={() => demo.mutate()}>{say("first.demo")}</Button>
+          {mayStart && <Button appearance="primary" disabled={demo.isPending || demo.isSuccess} onClick={() => demo.mutate()}>{say("first.demo")}</Button>}
           {demo.isSuccess && <p role="status">{say("first.started")}</p>}
           <Refused error={demo.error} />
         </section>

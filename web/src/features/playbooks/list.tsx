@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { type Column, Grid } from "../../ui/grid";
 import { Empty, Shown } from "../../ui/states";
 import { moment } from "../../ui/time";
@@ -17,6 +17,7 @@ export function PlaybooksPage() {
   const say = useSay();
   const now = useNow();
   const navigate = useNavigate();
+  const isAdmin = useMay("admin");
   const [isImporting, setImporting] = useState(false);
   const asked = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
   const columns: Column<Playbook>[] = [
@@ -31,7 +32,7 @@ export function PlaybooksPage() {
       <div className="page-head">
         <div className="grow"><h1>{say("playbooks.title")}</h1>
           <div className="facts"><Link to={"/automation-rules" as never}>{say("crumb.automationRules")}</Link><Link to={"/runs" as never}>{say("crumb.runs")}</Link><Link to={"/runbooks" as never}>{say("crumb.runbooks")}</Link></div></div>
-        <Button appearance="primary" onClick={() => setImporting(true)}>{say("playbooks.import")}</Button>
+        {isAdmin && <Button appearance="primary" onClick={() => setImporting(true)}>{say("playbooks.import")}</Button>}
       </div>
       <Shown asked={asked} rows={6}>{(found) => (found.length === 0 ? <Empty text={say("playbooks.none")} /> : (
         <div className="card"><Grid label={say("playbooks.title")} columns={columns} rows={found} idOf={(each) => each.playbook_id} from="/api/v1/playbooks" open={(each) => void navigate({ to: `/playbooks/${each.playbook_id}` as never })} /></div>

@@ -3,7 +3,9 @@ import { Button } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
+import { useMay } from "../../api/session";
 import { Code } from "../../ui/code";
+import { Refused } from "../../ui/refused";
 import { clockTenths, span } from "../../ui/time";
 import { Verdict, wordOfFinding, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
@@ -110,6 +112,7 @@ function JobLog({ run, action }: { run: Run; action: Action }) {
 /** After a crash nobody may know whether a call was done: a person says so. */
 function Unknown({ run, action }: { run: Run; action: Action }) {
   const say = useSay();
+  const mayDecide = useMay("responder");
   const queries = useQueryClient();
   const decide = useMutation({
     mutationFn: (choice: "done" | "again" | "failed") => dataOf(api.POST("/api/v1/runs/{run_id}/decision", { params: { path: { run_id: run.run_id } }, body: { key: action.key, choice } })),
@@ -118,11 +121,12 @@ function Unknown({ run, action }: { run: Run; action: Action }) {
   return (
     <div className="lamp" style={{ marginBottom: 12 }}>
       <p>{say("runs.unknown")}</p>
-      <div className="row">
+      {mayDecide && <div className="row">
         <button type="button" className="signal" onClick={() => decide.mutate("done")}>{say("runs.wasDone")}</button>
         <Button onClick={() => decide.mutate("again")}>{say("runs.again")}</Button>
         <Button onClick={() => decide.mutate("failed")}>{say("runs.didFail")}</Button>
-      </div>
+      </div>}
+      <Refused error={decide.error} />
     </div>
   );
 }

@@ -1,10 +1,11 @@
 // Runs: the list stays on the left, the path taken in the middle, one click gives input and output side by side.
+import { Button } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Suspense, lazy } from "react";
+import { Suspense, lazy, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useHeldBack } from "../../api/news";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
 import { Empty, Loading, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
 import { useCrumb } from "../../ui/crumb";
@@ -17,6 +18,7 @@ import { TimeBars } from "./time-bars";
 
 type Run = Schemas["RunOut"];
 const loaded = import("./graph"); // on its way while the run itself is asked for
+const CancelDialog = lazy(() => import("./cancel-dialog").then((module) => ({ default: module.CancelDialog })));
 const RunGraph = lazy(() => loaded.then((module) => ({ default: module.RunGraph })));
 
 export function RunsPage() {
@@ -89,6 +91,8 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
   const say = useSay();
   const now = useNow();
   const navigate = useNavigate();
+  const mayCancel = useMay("responder");
+  const [isCancelling, setCancelling] = useState(false);
   const { action } = useSearch({ strict: false }) as { action?: string };
   const isolation = useIsolationsOfRuns().get(run.run_id);
   useCrumb(`${say("word.run")} ${run.number}`);
@@ -99,7 +103,8 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
     <>
       <div className="run-middle">
         <div className="run-head">
-          <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfRun(run, isolation)} pill /></div>
+          <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfRun(run, isolation)} pill /><span className="grow" />
+            {mayCancel && !run.ended_at && <Button size="small" onClick={() => setCancelling(true)}>{say("runs.cancel")}</Button>}</div>
           <div className="facts one-line"><span>{moment(run.accepted_at, now)}{run.milliseconds !== null && `, ${span(run.milliseconds)}`}</span><Link to={`/playbooks/${run.playbook_id}` as never}>{run.playbook_name}</Link>
             {run.alert_id && <Link to={`/alerts/${run.alert_id}` as never}>{say("word.alert")}</Link>}{run.trigger.by && <span>{run.trigger.by}</span>}</div>
         </div>
@@ -107,6 +112,7 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
         <TimeBars run={run} actions={actions} chosen={chosen?.key} choose={choose} />
       </div>
       <ActionPane run={run} action={chosen} isolation={isolation} />
+      {isCancelling && <Suspense fallback={null}><CancelDialog run={run} close={() => setCancelling(false)} /></Suspense>}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { ApiError, type Schemas, api, dataOf } from "../../api/client";
+import { useSettled } from "../../ui/settled";
 import { Empty } from "../../ui/states";
 import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
@@ -68,11 +69,7 @@ interface Fault {
 /** What is wrong with the query, said once: our compiler's word as it is typed, else why its run was refused. */
 function Diagnostics({ query, refusal }: { query: string; refusal: Error | null }) {
   const say = useSay();
-  const [settled, setSettled] = useState(query);
-  useEffect(() => {
-    const timer = window.setTimeout(() => setSettled(query), 400);
-    return () => window.clearTimeout(timer);
-  }, [query]);
+  const settled = useSettled(query);
   const { data } = useQuery({
     queryKey: ["check", settled],
     queryFn: () => dataOf(api.POST("/api/v1/search/check", { body: { query: settled, parameters: {}, row_limit: 1, timeout_seconds: 5 } })),

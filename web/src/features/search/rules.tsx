@@ -2,7 +2,8 @@
 import { Switch } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow } from "../../api/session";
+import { Refused } from "../../ui/refused";
 import { Severity } from "../../ui/severity";
 import { Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
@@ -32,6 +33,8 @@ export function AnalyticsRulesPage() {
 
 function Row({ rule }: { rule: Rule }) {
   const say = useSay();
+  const maySwitch = useMay("admin");
+  const word = say(rule.is_enabled ? "rules.on" : "rules.off");
   const now = useNow();
   const queries = useQueryClient();
   const flip = useMutation({
@@ -40,7 +43,7 @@ function Row({ rule }: { rule: Rule }) {
   });
   return (
     <tr>
-      <td><Switch checked={rule.is_enabled} aria-label={`${rule.name}: ${say(rule.is_enabled ? "rules.on" : "rules.off")}`} onChange={(_, data) => flip.mutate(data.checked)} /></td>
+      <td>{maySwitch ? <Switch checked={rule.is_enabled} aria-label={`${rule.name}: ${word}`} onChange={(_, data) => flip.mutate(data.checked)} /> : word}<Refused error={flip.error} /></td>
       <td><Severity value={rule.severity} /></td><td className="strong" title={rule.name}>{rule.name}</td><td>{span(rule.frequency_seconds * 1000)}</td>
       <td className="mono">{rule.last_match_at ? moment(rule.last_match_at, now) : ""}</td><td className="right">{rule.alert_count}</td>
       <td title={rule.last_error ?? ""}>{rule.last_error && <Verdict word="open" text={rule.last_error} />}</td>

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { api, dataOf } from "../../../api/client";
+import { type Schemas, api, dataOf } from "../../../api/client";
 import { Severity } from "../../../ui/severity";
 import { Verdict } from "../../../ui/verdict";
 import { type Say, useSay } from "../../../ui/words";
@@ -11,7 +11,14 @@ import { BreakThePath } from "./break-the-path";
 import { questionsAbout } from "./questions";
 import { Waiting } from "./waiting";
 
-export function Pane({ graph, node, approvals, since }: { graph: Graph; node: Node; approvals: Approval[]; since: string }) {
+interface PaneProps {
+  graph: Graph;
+  node: Node;
+  approvals: Approval[];
+  incident: Schemas["IncidentDetail"];
+}
+
+export function Pane({ graph, node, approvals, incident }: PaneProps) {
   const labels = new Map(graph.nodes.map((each) => [each.node_id, each.label]));
   const way = wayShown(graph, node);
   return (
@@ -21,9 +28,9 @@ export function Pane({ graph, node, approvals, since }: { graph: Graph; node: No
         {node.kind === "machine" && <Verdicts node={node} approval={approvalOf(node, approvals)} />}
         <Facts graph={graph} node={node} />
       </section>
-      <Questions node={node} since={since} />
+      <Questions node={node} since={incident.first_activity_at} />
       {way.length > 0 && <PathInto way={way} labels={labels} />}
-      {way.length > 0 && <BreakThePath graph={graph} way={way} approvals={approvals} />}
+      {way.length > 0 && <BreakThePath graph={graph} way={way} approvals={approvals} incident={incident.incident_id} />}
     </aside>
   );
 }
