@@ -8,7 +8,7 @@ from playwright.sync_api import Route, expect
 from tests.browser.conftest import Visit
 from tests.browser.making import ask, published, some
 
-PAGES = {
+PAGES: dict[str, list[str | re.Pattern[str]]] = {
     "/": [],
     "/incidents/{incident}": ["Take it", "Close …", "Add", re.compile("^Run playbook")],
     "/containment": [re.compile("^Restart"), re.compile("^Isolate"), re.compile("^Release"), "Extend …", "Probe again"],
