@@ -20,8 +20,9 @@ from guardship.containment import isolations, way_back
 from guardship.containment.isolations import Finding, Isolation, ProbeRow, Sort, State, WriteLink, WriteRow, WriteState
 from guardship.detection import incidents
 from guardship.detection.alerts import AlertContext, payload_of, raise_alert
+from guardship.detection.classification import Classification
 from guardship.detection.finding import Finding as AlertFinding
-from guardship.detection.incidents import Classification, Incident, IncidentStatus
+from guardship.detection.incidents import Incident, IncidentStatus
 from guardship.detection.log_rows import ROWS_DUE, ask_for_rows
 from guardship.detection.rules import get_rule, save_rule, set_enabled
 from guardship.detection.severity import Severity
@@ -163,7 +164,7 @@ class _Night:
                 address=ADDRESS,
                 classification=Classification.BENIGN_POSITIVE,
             )
-            return payload_of(alert, ADDRESS)
+            return payload_of(alert, ADDRESS, [])
 
     def _raise_alerts(self) -> None:
         wanted = self._facts["incident"]
@@ -172,7 +173,7 @@ class _Night:
             with self._database.transaction() as session:
                 raised = raise_alert(session, self._finding(alert), self._context, at=at)
                 assert raised.number == alert["number"], raised.number
-                self._alerts[raised.number] = payload_of(raised, ADDRESS)
+                self._alerts[raised.number] = payload_of(raised, ADDRESS, [])
                 incident = session.get_one(Incident, raised.incident_id)
                 if incident.owner is None:
                     owned_at = self._story.at(wanted["owned_at"])

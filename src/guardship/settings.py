@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 SETTINGS_FILE = "guardship.toml"
@@ -20,6 +20,14 @@ class JobIsolation(StrEnum):
 
     WALLS = "walls"
     NONE = "none"
+
+
+class MailSecurity(StrEnum):
+    """How the mail server is spoken to."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
 
 
 class TrackingMode(StrEnum):
@@ -84,6 +92,7 @@ class Settings(BaseSettings):
     smtp_host: str = Field("", description="Mail server for the mail connector; empty means the lab's mailbox when the lab runs.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
     smtp_from: str = Field("guardship@localhost", description="Sender of mail.")
+    smtp_security: MailSecurity = Field(MailSecurity.NONE, description="How the mail server is spoken to: `none`, `starttls` or `tls`.")
     smtp_user: str = Field("", description="Account at the mail server, if it asks for one.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
     public_url: str = Field("", description="Address by which others reach this server; empty means the listening address.")
@@ -95,6 +104,12 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         return self.listen_host in {"127.0.0.1", "::1", "localhost"}
+
+    @model_validator(mode="after")
+    def _keeps_the_mail_password_to_itself(self) -> "Settings":
+        if self.smtp_user and self.smtp_security is MailSecurity.NONE:
+            raise ValueError("with smtp_user, smtp_security must be starttls or tls: a password does not travel in plain")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -3,11 +3,13 @@
 import gzip
 import json
 import uuid
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from tests.running import RunningServer
 
+MEGABYTE = 1024 * 1024
 ROW = {"TimeGenerated": "2026-11-24T03:00:00Z", "Computer": "web-9", "SyslogMessage": "hello"}
 
 
@@ -28,6 +30,24 @@ def test_a_query_with_an_unknown_column_names_it_and_the_nearest(api: httpx.Clie
     found = problem(api.post("search", json={"query": "Syslog\n| where Computr == 'a'"}), 400)
     assert (found["line"], found["column"]) == (2, 9)
     assert "Computer" in str(found["hint"])
+
+
+def test_a_stranger_may_send_little_and_nobody_without_end(server: RunningServer, api: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        sent = 0
+        while sent < 60 * MEGABYTE:
+            sent += len(block)
+            yield block
+
+    block = b" " * 65_536
+    with server.visitor() as visitor:
+        for path in ("session", "playbooks"):
+            found = problem(visitor.post(path, content=endless(), headers={"Content-Type": "application/json"}), 401)
+            assert found["code"] == "api.not_signed_in"
+    script = f"# {'x' * 1_500_000}\nprint(1)\n"
+    assert api.put(f"runbooks/Long-{uuid.uuid4().hex[:6]}/draft", json={"script": script}).status_code == 200
+    found = problem(api.post("playbooks", content=endless(), headers={"Content-Type": "application/json"}), 413)
+    assert found["code"] == "api.body_too_large"
 
 
 def test_a_query_with_typographic_quotes_says_so(api: httpx.Client) -> None:

@@ -16,6 +16,8 @@ CATCH_ALL_PLACES = {
     "storage/outbox.py",  # the outbox's delivery
     "playbooks/runner.py",  # the runner's turn
     "playbooks/calls.py",  # a connector call
+    "playbooks/timers.py",  # a round of the timers
+    "playbooks/rounds.py",  # a round of the runner's upkeep
     "automation/workers.py",  # the job sandbox
     "sandbox/job_side/launch.py",  # the job's last words
     "agent/loop.py",  # the agent's loop

@@ -30,6 +30,7 @@ from guardship.api import (
 )
 from guardship.api.access import PREFIX
 from guardship.api.doors import Doors
+from guardship.api.limits import Bounded
 
 _ROOMS = (
     sessions,
@@ -57,7 +58,8 @@ _ROOMS = (
 def create_app(doors: Doors) -> FastAPI:
     app = describe()
     app.state.doors = doors
-    app.add_middleware(_Hardened, is_secure=doors.is_secure)
+    app.add_middleware(Bounded, doors=doors)
+    app.add_middleware(_Hardened, is_secure=doors.is_secure)  # the outermost: a refusal carries its headers too
     return app
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from guardship.api.access import Admin, DoorsHere, Reader, who
 from guardship.api.doors import Doors
 from guardship.detection.alerts import Alert, payload_of
+from guardship.detection.incidents import tags_of_incidents
 from guardship.identity import audit
 from guardship.playbooks.automation_rules import AutomationRule, Conditions, NewRule, would_have_caught
 
@@ -100,7 +101,8 @@ def backtest(body: ConditionsIO, doors: DoorsHere, caller: Reader) -> CaughtOut:
     since = doors.clock.now() - LOOK_BACK
     with doors.database.reading() as session:
         rows = session.scalars(select(Alert).where(Alert.raised_at >= since).order_by(Alert.number.desc()).limit(_MOST_ALERTS)).all()
-        payloads = [payload_of(row, doors.address) for row in rows]
+        tags = tags_of_incidents(session, {row.incident_id for row in rows})
+        payloads = [payload_of(row, doors.address, tags[row.incident_id]) for row in rows]
     return CaughtOut(alert_ids=would_have_caught(Conditions.of(body.model_dump()), payloads), looked_at=len(payloads), since=since)
 
 

@@ -13,7 +13,8 @@ from guardship.api.isolations import IsolationOut, isolation_facts
 from guardship.api.runs import RunOut, runs_of_incident
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.detection import alerts, incidents, investigation
-from guardship.detection.incidents import Classification, Incident, IncidentStatus
+from guardship.detection.classification import Classification
+from guardship.detection.incidents import Incident, IncidentStatus
 from guardship.identity import audit
 
 router = APIRouter(tags=["incidents"])

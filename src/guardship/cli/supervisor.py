@@ -4,6 +4,7 @@ The server asks for the demo over its pipe when somebody presses the button in t
 the server falls; when the command dies, both end.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -29,6 +30,15 @@ FALL_WINDOW_SECONDS = 60.0
 class DidNotStart(GuardshipError):
     code = "cli.did_not_start"
     fault = Fault.UNAVAILABLE
+
+
+class Fell(DidNotStart):
+    """A child ended, or said that it cannot start, while something was awaited of it."""
+
+    def __init__(self, name: str, message: Message, log_file: Path) -> None:
+        why = message.get("why") or f"it ended with {message.get('code')}"
+        super().__init__(f"the {name} did not start: {why}", hint=message.get("hint") or f"its log is {log_file}")
+        self.child_message = message
 
 
 class Supervisor:
@@ -105,9 +115,7 @@ class Supervisor:
         return self.story
 
     def _start_lab(self) -> None:
-        assert self._server is not None
-        self._server.send({"do": "prepare_lab"})
-        tokens = self._await("server", "lab_prepared")["tokens"]
+        tokens = self._ask_server({"do": "prepare_lab"}, "lab_prepared")["tokens"]
         self._lab = self._child("lab", "guardship.lab")
         config = {
             "mode": self._settings.lab_mode.value,
@@ -123,10 +131,18 @@ class Supervisor:
         self._connect_lab()
 
     def _connect_lab(self) -> None:
-        assert self._server is not None
         assert self._lab_ready is not None
-        self._server.send({"do": "connect_lab", "lab": self._lab_ready})
-        self._await("server", "lab_connected")
+        self._ask_server({"do": "connect_lab", "lab": self._lab_ready}, "lab_connected")
+
+    def _ask_server(self, message: Message, event: str) -> Message:
+        """Its answer; a server that falls meanwhile is up again when this raises."""
+        assert self._server is not None
+        try:
+            self._server.send(message)
+            return self._await("server", event)
+        except Fell as fell:
+            self._start_again(fell.child_message)
+            raise
 
     def _child(self, name: str, module: str) -> Child:
         environment = environment_for_child(self._settings.home)
@@ -145,22 +161,23 @@ class Supervisor:
                 break
             if sender == name and message.get("event") == event:
                 return message
-            if sender == name and message.get("event") in ("ended", "failed"):
-                self._say_why(name, message)
+            if sender == name and message.get("event") in ("ended", "failed") and self._is_of_now(name, message):
+                raise Fell(name, message, self._layout.home / f"{name}.log")
             self._take(sender, message, lambda _: None)
         raise DidNotStart(f"the {name} did not say {event} within {START_SECONDS:.0f} s", hint=f"its log is {self._layout.home / name}.log")
 
-    def _say_why(self, name: str, message: Message) -> None:
-        why = message.get("why") or f"it ended with {message.get('code')}"
-        raise DidNotStart(f"the {name} did not start: {why}", hint=message.get("hint") or f"its log is {self._layout.home / name}.log")
+    def _is_of_now(self, name: str, message: Message) -> bool:
+        """Whether it speaks of the child that is there now, not of one that was there before."""
+        child = self._server if name == "server" else self._lab
+        return message.get("event") != "ended" or message.get("pid") == getattr(child, "pid", None)
 
     def _take(self, name: str, message: Message, told: Callable[[Any], None]) -> None:
         event = message.get("event")
-        if name == "server" and event == "ended" and not self._is_stopping and message.get("pid") == getattr(self._server, "pid", None):
+        if name == "server" and event == "ended" and not self._is_stopping and self._is_of_now(name, message):
             self._start_again(message)
         elif name == "server" and event == "start_demo":
             self._play_when_asked(told)
-        elif name == "lab" and event == "ended" and not self._is_stopping and message.get("pid") == getattr(self._lab, "pid", None):
+        elif name == "lab" and event == "ended" and not self._is_stopping and self._is_of_now(name, message):
             self._tell(f"The lab ended with {message.get('code')}; its log is {self._layout.home / 'lab.log'}")
             self._lab = None
         elif name == "lab" and self.story is not None:
@@ -169,15 +186,26 @@ class Supervisor:
             self.story.take_news(message)
 
     def _start_again(self, message: Message) -> None:
+        """Until it is up; gives up when it has fallen too often, whatever it was doing."""
+        while True:
+            self._count_fall()
+            self._tell(f"The server fell ({message.get('code')}) and is started again; the lab stays")
+            self._server = self._child("server", "guardship.server")
+            try:
+                self.ready = self._await("server", "ready")
+            except Fell as fell:
+                message = fell.child_message
+                continue
+            break
+        if self._lab is not None and self._lab_ready is not None:
+            with contextlib.suppress(Fell):  # then it was started once more meanwhile, and has the lab
+                self._connect_lab()
+
+    def _count_fall(self) -> None:
         now = time.monotonic()
         self._falls = [fall for fall in self._falls if now - fall < FALL_WINDOW_SECONDS] + [now]
         if len(self._falls) > MOST_FALLS:
             raise DidNotStart("the server fell too often", hint=f"its log is {self._layout.home / 'server.log'}")
-        self._tell(f"The server fell ({message.get('code')}) and is started again; the lab stays")
-        self._server = self._child("server", "guardship.server")
-        self.ready = self._await("server", "ready")
-        if self._lab is not None and self._lab_ready is not None:
-            self._connect_lab()
 
     def _listen(self) -> None:
         """Follow the news of the server, through its falls."""

@@ -6,21 +6,19 @@ allowed, checked on the address that is connected to, so that a name cannot chan
 
 import asyncio
 import base64
-import ipaddress
 import json
-import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmError, ArmUnreachable
+from guardship.connectors.outbound import CheckedResolver, OutboundRules
 from guardship.errors import GuardshipError
 from guardship.playbooks.connector import (
     CallContext,
@@ -59,72 +57,6 @@ class Door(Protocol):
     def call(self, method: str, url: str, *, body: Any, headers: Mapping[str, str], context: CallContext) -> DoorAnswer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundRules:
-    """Which hosts may be called. `allowed_hosts` empty: all; an entry `.example.org` stands for the domain and all below it."""
-
-    allowed_hosts: tuple[str, ...] = ()
-    allowed_networks: tuple[str, ...] = ()  # private ones that may be reached, such as 10.0.0.0/8
-    ca_file: str | None = None
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(init=False, default=())
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "networks", tuple(ipaddress.ip_network(network) for network in self.allowed_networks))
-
-    def refuse_host(self, host: str) -> str | None:
-        folded = host.lower().rstrip(".")
-        if not folded:
-            return "the address names no host"
-        if self.allowed_hosts and not any(
-            folded == entry.lstrip(".") or folded.endswith("." + entry.lstrip(".")) for entry in self.allowed_hosts
-        ):
-            return f"the host {host} is not among those that playbooks may call"
-        try:
-            return self.refuse_address(folded.strip("[]"))
-        except ValueError:
-            return None  # a name: judged by what it resolves to
-
-    def refuse_address(self, address: str) -> str | None:
-        found = ipaddress.ip_address(address)
-        mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-        found = mapped or found
-        if found.is_global and not found.is_multicast:
-            return None
-        if any(found.version == network.version and found in network for network in self.networks):
-            return None
-        return f"the address {address} is private, and playbooks may not call it"
-
-
-class _CheckedResolver(AbstractResolver):
-    """Names resolve only to addresses that may be called."""
-
-    def __init__(self, rules: OutboundRules) -> None:
-        self._rules = rules
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=socket.AF_UNSPEC)
-        results: list[ResolveResult] = []
-        for kind, _, proto, _, address in found:
-            if self._rules.refuse_address(str(address[0])) is None:
-                results.append(
-                    {
-                        "hostname": host,
-                        "host": str(address[0]),
-                        "port": port,
-                        "family": kind,
-                        "proto": proto,
-                        "flags": socket.AI_NUMERICHOST,
-                    }
-                )
-        if not results:
-            raise OSError(f"{host} resolves to addresses that playbooks may not call")
-        return results
-
-    async def close(self) -> None:
-        return None
-
-
 class Http:
     name = "http"
     title = "HTTP"
@@ -154,14 +86,14 @@ class Http:
             return ConnectorResponse(answer.status, dict(answer.headers), answer.body)
         self._check(url)
         headers = self._headers(request, context)
-        answer_url, response = await self._send(request.method, url, headers, _data(request.body, headers))
+        data = _data(request.body, headers)
+        came = await self._send(request.method, url, headers, data)
         is_async = "DisableAsyncPattern" not in str(request.options.get("operationOptions", ""))
-        while is_async and response.status_code == 202 and (place := _header(response, "location")):
-            await asyncio.sleep(_pause(response))
-            answer_url = URL(urljoin(str(answer_url), place))
-            self._check(answer_url)
-            answer_url, response = await self._send("GET", answer_url, headers, None)
-        return response
+        while is_async and came.response.status_code == 202 and (place := _header(came.response, "location")):
+            await asyncio.sleep(_pause(came.response))
+            following = self._following(came.url, place)
+            came = await self._send("GET", following, _kept(came.sent, came.url, following), None)
+        return came.response
 
     def _door(self, url: URL) -> Door | None:
         host = (url.host or "").lower().rstrip(".")
@@ -189,23 +121,27 @@ class Http:
             headers["Authorization"] = _authorization(authentication)
         return headers
 
-    async def _send(self, method: str, url: URL, headers: dict[str, str], data: bytes | None) -> tuple[URL, ConnectorResponse]:
+    async def _send(self, method: str, url: URL, headers: dict[str, str], data: bytes | None) -> "_Came":
         """One call, following redirects by hand: each is judged like the first, and secrets stay with their host."""
-        sent = dict(headers)
+        sent = headers
         for _ in range(MOST_REDIRECTS + 1):
             response, target = await self._once(method, url, sent, data)
             if target is None:
-                return url, response
-            following = URL(urljoin(str(url), target))
-            self._check(following)
-            if self._door(following) is not None:
-                raise CallFailed("OutboundRefused", f"a redirect leads to {following.host}, which is not reached this way")
-            if following.origin() != url.origin():
-                sent = {name: value for name, value in sent.items() if name.lower() not in ("authorization", "cookie")}
+                return _Came(url, sent, response)
+            following = self._following(url, target)
+            sent = _kept(sent, url, following)
             if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
                 method, data = "GET", None
             url = following
         raise CallFailed("TooManyRedirects", f"the call was redirected more than {MOST_REDIRECTS} times")
+
+    def _following(self, url: URL, place: str) -> URL:
+        """Where an answer leads to, judged like the first address; never to a door, whose calls are made by its own client."""
+        following = URL(urljoin(str(url), place))
+        self._check(following)
+        if self._door(following) is not None:
+            raise CallFailed("OutboundRefused", f"the answer leads to {following.host}, which is not reached this way")
+        return following
 
     async def _once(self, method: str, url: URL, headers: dict[str, str], data: bytes | None) -> tuple[ConnectorResponse, str | None]:
         try:
@@ -222,10 +158,30 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             trust = ssl.create_default_context(cafile=self._rules.ca_file)
-            connector = aiohttp.TCPConnector(limit=200, limit_per_host=50, resolver=_CheckedResolver(self._rules), ssl=trust)
+            connector = aiohttp.TCPConnector(limit=200, limit_per_host=50, resolver=CheckedResolver(self._rules), ssl=trust)
             timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=15.0)
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came, from where, and what was sent to get it."""
+
+    url: URL
+    sent: dict[str, str]
+    response: ConnectorResponse
+
+
+# Of the headers an action sets, these say nothing that another host must not know.
+_HARMLESS = frozenset({"accept", "accept-language", "content-type", "idempotency-key", "user-agent", "x-ms-client-request-id"})
+
+
+def _kept(sent: dict[str, str], url: URL, following: URL) -> dict[str, str]:
+    """What goes along to the next address: all to the same origin; a key in a header of any name stays behind elsewhere."""
+    if following.origin() == url.origin():
+        return sent
+    return {name: value for name, value in sent.items() if name.lower() in _HARMLESS}
 
 
 def _with_queries(address: str, queries: Mapping[str, Any]) -> URL:

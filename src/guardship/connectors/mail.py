@@ -7,7 +7,7 @@ Input: `{"To": "soc@example.org; duty@example.org", "Subject": "…", "Body": "<
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from html.parser import HTMLParser
@@ -37,6 +37,8 @@ class MailServer:
     port: int = 25
     sender: str = "guardship@localhost"
     security: str = "none"  # none, starttls, tls
+    username: str = ""
+    password: str = field(default="", repr=False)
 
 
 class Mail:
@@ -56,7 +58,7 @@ class Mail:
         )
 
     async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
-        server, credentials = _server_of(context.connection, self._server)
+        server = _server_of(context.connection, self._server)
         if not server.host:
             raise CallFailed("NoMailServer", "no mail server is set up: give the connection a host, or the server a mail setting")
         message = compose(request.body, server.sender, context)
@@ -65,8 +67,8 @@ class Mail:
                 message,
                 hostname=server.host,
                 port=server.port,
-                username=credentials.get("username") or None,
-                password=credentials.get("password") or None,
+                username=server.username or None,
+                password=server.password or None,
                 use_tls=server.security == "tls",
                 start_tls=server.security == "starttls",
                 timeout=SECONDS,
@@ -82,11 +84,17 @@ class Mail:
         return ConnectorResponse(200, {"Content-Type": "application/json"}, {"messageId": message["Message-ID"]})
 
 
-def _server_of(connection: Mapping[str, Any], otherwise: MailServer) -> tuple[MailServer, Mapping[str, Any]]:
+def _server_of(connection: Mapping[str, Any], otherwise: MailServer) -> MailServer:
     if not connection.get("host"):
-        return otherwise, {}
-    sender = str(connection.get("from") or otherwise.sender)
-    return MailServer(str(connection["host"]), int(connection.get("port", 25)), sender, str(connection.get("security", "none"))), connection
+        return otherwise
+    return MailServer(
+        host=str(connection["host"]),
+        port=int(connection.get("port", 25)),
+        sender=str(connection.get("from") or otherwise.sender),
+        security=str(connection.get("security", "none")),
+        username=str(connection.get("username") or ""),
+        password=str(connection.get("password") or ""),
+    )
 
 
 def compose(body: Any, sender: str, context: CallContext) -> EmailMessage:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from guardship.clock import azure_time, iso
 from guardship.detection.entities import ResolveMachine, compromised_entity, digest, identities, numbered, with_machines
 from guardship.detection.finding import Finding
-from guardship.detection.incidents import AlertFacts, Grouping
+from guardship.detection.incidents import AlertFacts, Grouping, tags_of_incidents
 from guardship.detection.log_rows import ask_for_rows
 from guardship.detection.severity import Severity
 from guardship.detection.triggers import VENDOR, AlertText, security_center_alert, sentinel_alert
@@ -91,8 +91,9 @@ def raise_alerts(session: Session, findings: Sequence[Finding], context: AlertCo
     grouping = Grouping(session, context.address)
     grouping.look_up(facts, at=at)
     for alert, fact in zip(alerts, facts, strict=True):
-        alert.incident_id = grouping.place(fact).incident_id
-        publish(session, f"alert:{alert.alert_id}", ALERT_RAISED, payload_of(alert, context.address), at=at)
+        incident = grouping.place(fact)
+        alert.incident_id = incident.incident_id
+        publish(session, f"alert:{alert.alert_id}", ALERT_RAISED, payload_of(alert, context.address, incident.tags), at=at)
     session.add_all(alerts)
     ask_for_rows(session, "SecurityAlert", [log_row(alert, context.address) for alert in alerts], at=at)
     grouping.finish(at=at)
@@ -125,10 +126,12 @@ def set_status(session: Session, alert_id: str, status: AlertStatus, *, at: date
 
 def alert_payload(session: Session, alert_id: str, address: WorkspaceAddress) -> dict[str, Any]:
     """What the event says of the alert, as when it was raised: a playbook that is tried on a past alert gets exactly that."""
-    return payload_of(get_alert(session, alert_id), address)
+    alert = get_alert(session, alert_id)
+    return payload_of(alert, address, tags_of_incidents(session, [alert.incident_id])[alert.incident_id])
 
 
-def payload_of(alert: Alert, address: WorkspaceAddress) -> dict[str, Any]:
+def payload_of(alert: Alert, address: WorkspaceAddress, tags: Sequence[str]) -> dict[str, Any]:
+    """`tags` are those of the incident the alert belongs to."""
     text = _text(alert)
     return {
         "alert_id": alert.alert_id,
@@ -144,6 +147,7 @@ def payload_of(alert: Alert, address: WorkspaceAddress) -> dict[str, Any]:
         "entities": alert.entities,
         "compromised_entity": alert.compromised_entity,
         "raised_at": iso(alert.raised_at),
+        "tags": list(tags),
         "triggers": {"security_center_alert": security_center_alert(text, address), "sentinel_alert": sentinel_alert(text, address)},
     }
 

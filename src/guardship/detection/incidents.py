@@ -3,8 +3,7 @@
 Every join states its reason on the timeline. Every change appends a row to SecurityIncident.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +13,7 @@ from sqlalchemy import Index, Integer, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.clock import azure_time
+from guardship.detection.classification import REASONS, Classification, closed_as
 from guardship.detection.entities import Identity
 from guardship.detection.log_rows import ask_for_rows
 from guardship.detection.severity import Severity
@@ -29,21 +29,6 @@ class IncidentStatus(StrEnum):
     NEW = "New"
     ACTIVE = "Active"
     CLOSED = "Closed"
-
-
-class Classification(StrEnum):
-    TRUE_POSITIVE = "TruePositive"
-    BENIGN_POSITIVE = "BenignPositive"
-    FALSE_POSITIVE = "FalsePositive"
-    UNDETERMINED = "Undetermined"
-
-
-REASONS = {
-    Classification.TRUE_POSITIVE: ("SuspiciousActivity",),
-    Classification.BENIGN_POSITIVE: ("SuspiciousButExpected",),
-    Classification.FALSE_POSITIVE: ("IncorrectAlertLogic", "InaccurateData"),
-    Classification.UNDETERMINED: (),
-}
 
 
 class Incident(Base):
@@ -232,6 +217,11 @@ def _with_new(known: list[str], more: Iterable[str]) -> list[str]:
     return [*known, *(item for item in dict.fromkeys(more) if item not in known)]
 
 
+def tags_of_incidents(session: Session, incident_ids: Collection[str]) -> dict[str, list[str]]:
+    found = session.execute(select(Incident.incident_id, Incident.tags).where(Incident.incident_id.in_(incident_ids)))
+    return {row.incident_id: row.tags for row in found}
+
+
 def get_incident(session: Session, incident_id: str) -> Incident:
     found = session.get(Incident, incident_id)
     if found is None:
@@ -296,24 +286,13 @@ def set_status(
         incident.closed_at = None
     incident.status = status
     is_closed = status is IncidentStatus.CLOSED
-    said = _closed_as(incident) if is_closed else f"Status {status}"
+    said = closed_as(classification, incident.classification_reason, comment) if is_closed and classification else f"Status {status}"
     _changed(session, incident, said, by=by, at=at, address=address, details=_verdict(incident) if is_closed else None)
     return incident
 
 
 def _verdict(incident: Incident) -> dict[str, Any]:
     return {name: getattr(incident, name) for name in ("classification", "classification_reason", "classification_comment")}
-
-
-def _closed_as(incident: Incident) -> str:
-    """Closed as false positive, incorrect alert logic: the nightly backup."""
-    said = [_plain(word) for word in (incident.classification, incident.classification_reason) if word]
-    return f"Closed as {', '.join(said)}" + (f": {incident.classification_comment}" if incident.classification_comment else "")
-
-
-def _plain(name: str) -> str:
-    """`SuspiciousActivity` as people write it."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _classify(incident: Incident, classification: Classification | None, reason: str | None, comment: str | None) -> None:

@@ -36,7 +36,7 @@ from guardship.playbooks.events import (
     Event,
     EventKind,
     Happening,
-    OutputNotJson,
+    NotKeepable,
     Resumed,
     TimerFired,
 )
@@ -95,7 +95,7 @@ def _start(progress: Progress, action: Action, frame: Frame) -> None:
         return
     try:
         _do(progress, action, frame)
-    except OutputNotJson as error:
+    except NotKeepable as error:
         progress.fail(action, frame, error)
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
+from guardship.errors import Fault
 from guardship.playbooks.expressions.values import EvaluationFailed, Value
+from guardship.storage.blobs import MOST_BYTES
 
 ENGINE_VERSION = 1
 
@@ -52,10 +54,19 @@ class Event(NamedTuple):
     encoded: dict[str, bytes] | None = None  # the payloads in `body` as JSON
 
 
-class OutputNotJson(EvaluationFailed):
-    """A result that cannot be kept: too deep, a cycle, text that is no Unicode, a number that is none."""
+class NotKeepable(EvaluationFailed):
+    """A result that cannot be kept; whatever made it fails with the code."""
+
+
+class OutputNotJson(NotKeepable):
+    """Too deep, a cycle, text that is no Unicode, a number that is none."""
 
     code = "OutputNotJson"
+
+
+class PayloadTooLarge(NotKeepable):
+    code = "PayloadTooLarge"
+    fault = Fault.TOO_LARGE
 
 
 def _plain(value: object) -> float:
@@ -74,6 +85,8 @@ def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
                 encoded[name] = encoded["inputs"] if is_input else _dumps(value)
             except (TypeError, RecursionError):
                 encoded[name] = _encode_with_decimals(body, name)
+            if len(encoded[name]) > MOST_BYTES:
+                raise PayloadTooLarge(f"The {name} have {len(encoded[name])} bytes as JSON, the most that is kept are {MOST_BYTES}.")
     return encoded or None
 
 

@@ -7,7 +7,6 @@ import sqlite3
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +14,16 @@ import orjson
 from sqlalchemy import insert
 
 from guardship.clock import Clock, to_micros
-from guardship.errors import NotFound
 from guardship.ids import new_id
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
+from guardship.playbooks.journal_reading import JournalReading
 from guardship.playbooks.journal_rows import Rows
 from guardship.playbooks.journal_tables import MESSAGE, statement
 from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
-from guardship.playbooks.state import RunState, apply
 from guardship.storage.blobs import Blobs, BlobUse
 from guardship.storage.database import Database
 
@@ -63,35 +61,6 @@ class Leased:
     run_id: str
     epoch: int
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunHead:
-    """What the runner must know of a run before it loads its journal."""
-
-    run_id: str
-    number: int
-    playbook_id: str
-    playbook_version_id: str
-    priority: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    message_id: str
-    key: str
-    kind: str
-    body: dict[str, Any]
-    sender: str
-
-
-@dataclass(slots=True)
-class Loaded:
-    state: RunState
-    projection: Projection
-    fired: list[tuple[str, int]]
-    messages: list[Message]
 
 
 @dataclass(slots=True)
@@ -187,12 +156,13 @@ _LEASE = (
     "UPDATE playbooks_run SET lease_owner=?, lease_epoch=lease_epoch+1, lease_until=?, wake=0 "
     "WHERE run_id=? AND ended_at IS NULL AND (lease_owner IS NULL OR lease_until < ?) RETURNING run_id, lease_epoch, version"
 )
-_RENEW = "UPDATE playbooks_run SET lease_until=? WHERE lease_owner=? AND ended_at IS NULL"
+_RENEW = "UPDATE playbooks_run SET lease_until=? WHERE lease_owner=? AND ended_at IS NULL AND run_id IN (SELECT value FROM json_each(?))"
 _RELEASE = (
     "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL WHERE run_id=? AND lease_epoch=? "
     "AND NOT EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=playbooks_run.run_id AND m.taken_seq IS NULL) "
     "AND NOT EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=playbooks_run.run_id AND t.fired_at IS NOT NULL)"
 )
+_GIVE_BACK = "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL, wake=1 WHERE run_id=? AND lease_epoch=? AND ended_at IS NULL"
 _FREE_LEFTOVERS = "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL, wake=1 WHERE ended_at IS NULL AND lease_owner IS NOT NULL"
 _FIRE = (
     "UPDATE playbooks_timer SET fired_at=? WHERE (run_id, key) IN (SELECT run_id, key FROM playbooks_timer "
@@ -200,19 +170,11 @@ _FIRE = (
 )
 _TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
 _INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
-_FIRED = "SELECT key, due_at FROM playbooks_timer WHERE run_id=? AND fired_at IS NOT NULL ORDER BY due_at"
-_WAITING_WORK = (
-    "SELECT run_id, priority, playbook_id FROM playbooks_run r WHERE ended_at IS NULL AND lease_owner IS NULL AND (wake "
-    "OR EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=r.run_id AND m.taken_seq IS NULL) "
-    "OR EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=r.run_id AND t.fired_at IS NOT NULL)) ORDER BY priority DESC, accepted_at"
-)
 
 
-class Journal:
+class Journal(JournalReading):
     def __init__(self, database: Database, blobs: Blobs, payloads: Payloads, clock: Clock, fault_points: FaultPoints) -> None:
-        self._database = database
-        self._blobs = blobs
-        self._payloads = payloads
+        super().__init__(database, blobs, payloads)
         self._clock = clock
         self._fault_points = fault_points
         self._numbers = _Numbers()
@@ -282,14 +244,19 @@ class Journal:
         row = await self._do(_LEASE, values, lambda cursor: cursor.fetchone())
         return None if row is None else Leased(*row)
 
-    async def renew(self, worker: str) -> int:
+    async def renew(self, worker: str, run_ids: Iterable[str]) -> int:
+        """For the runs that are worked on; a lease nobody renews runs out, and the run is taken up again."""
         self._fault_points.hit("lease.renew")
-        values = (self._now() + LEASE_SECONDS * 1_000_000, worker)
+        values = (self._now() + LEASE_SECONDS * 1_000_000, worker, orjson.dumps([*run_ids]).decode())
         return int(await self._do(_RENEW, values, lambda cursor: cursor.rowcount))
 
     async def release(self, run_id: str, epoch: int) -> bool:
         """False: a message or a fired timer is there, the same worker takes another turn."""
         return bool(await self._do(_RELEASE, (run_id, epoch), lambda cursor: cursor.rowcount == 1))
+
+    async def give_back(self, run_id: str, epoch: int) -> None:
+        """Let the run be taken up again: who holds it cannot go on with it."""
+        await self._do(_GIVE_BACK, (run_id, epoch), lambda cursor: None)
 
     async def free_leftovers(self) -> int:
         """At start, embedded: every lease that is left belongs to a process that is gone."""
@@ -330,65 +297,3 @@ class Journal:
         with self._database.transaction() as session:
             for run_id, blob in blobs:
                 session.merge(BlobUse(blob_id=self._blobs.put(session, blob, at=self._clock.now()), owner_id=run_id))
-
-    # ---- reading; each opens a connection of its own, so that nothing pins the write-ahead log
-
-    def head(self, run_id: str) -> RunHead:
-        with closing(self._database.raw_connection()) as connection:
-            row = connection.execute(
-                "SELECT run_id, number, playbook_id, playbook_version_id, priority, version FROM playbooks_run WHERE run_id=?", (run_id,)
-            ).fetchone()
-        if row is None:
-            raise NotFound("run", run_id)
-        return RunHead(*row)
-
-    def load(self, run_id: str, workflow: Workflow) -> Loaded:
-        """The state, by its whole journal, and what came in for the run meanwhile."""
-        state, projection = RunState(run_id), Projection(run_id, workflow)
-        with closing(self._database.raw_connection()) as connection:
-            rows = connection.execute(
-                "SELECT seq, kind, key, at, seed, body FROM playbooks_journal WHERE run_id=? ORDER BY seq", (run_id,)
-            ).fetchall()
-            fired = [(key, due_at) for key, due_at in connection.execute(_FIRED, (run_id,))]
-        for seq, kind, key, at, seed, written in rows:
-            body = orjson.loads(written)
-            references = {name.removesuffix("_ref"): orjson.dumps(value).decode() for name, value in body.items() if name.endswith("_ref")}
-            event = Event(EventKind(kind), key, at, self._payloads.decode(run_id, body, self.blob), seed)
-            apply(state, event)
-            projection.fold(seq, event.kind, key, at, body, references)
-            projection.has_sealed = projection.has_sealed or '"sealed":' in written
-        projection.take_touched()
-        return Loaded(state, projection, fired, self.messages(run_id))
-
-    def fired_timers(self, run_id: str) -> list[tuple[str, int]]:
-        with closing(self._database.raw_connection()) as connection:
-            return [(key, due_at) for key, due_at in connection.execute(_FIRED, (run_id,))]
-
-    def messages(self, run_id: str) -> list[Message]:
-        with closing(self._database.raw_connection()) as connection:
-            rows = connection.execute(
-                "SELECT message_id, key, kind, body_ref, sender FROM playbooks_message WHERE run_id=? AND taken_seq IS NULL ORDER BY received_at",
-                (run_id,),
-            ).fetchall()
-        return [Message(message_id, key, kind, orjson.loads(body), sender) for message_id, key, kind, body, sender in rows]
-
-    def blob(self, blob_id: str) -> bytes:
-        with self._database.reading() as session:
-            return self._blobs.get(session, blob_id)
-
-    def waiting_work(self) -> list[tuple[str, int, str]]:
-        """Runs that nobody holds and that have something to do: run, priority, playbook."""
-        with closing(self._database.raw_connection()) as connection:
-            return [(run_id, priority, playbook_id) for run_id, priority, playbook_id in connection.execute(_WAITING_WORK)]
-
-    def next_due(self) -> int | None:
-        with closing(self._database.raw_connection()) as connection:
-            found: int | None = connection.execute("SELECT min(due_at) FROM playbooks_timer WHERE fired_at IS NULL").fetchone()[0]
-        return found
-
-    def ended_status(self, run_id: str) -> str | None:
-        with closing(self._database.raw_connection()) as connection:
-            row = connection.execute("SELECT status, ended_at FROM playbooks_run WHERE run_id=?", (run_id,)).fetchone()
-        if row is None:
-            raise NotFound("run", run_id)
-        return row[0] if row[1] is not None else None

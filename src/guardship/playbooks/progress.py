@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from guardship.playbooks.definition import Action, Block, Status, Workflow
-from guardship.playbooks.events import PAYLOADS, Command, Event, EventKind, OutputNotJson, encode_payloads
+from guardship.playbooks.events import PAYLOADS, Command, Event, EventKind, NotKeepable, encode_payloads
 from guardship.playbooks.expressions.values import EvaluationFailed
 from guardship.playbooks.scope import RunScope
 from guardship.playbooks.state import Frame, RunState, apply
@@ -55,7 +55,7 @@ class Progress:
         """`body` has the status, and what else is to be remembered of the action."""
         try:
             self.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, body)
-        except OutputNotJson as error:
+        except NotKeepable as error:
             kept = {name: value for name, value in body.items() if name not in PAYLOADS}
             refused = {"status": Status.FAILED.value, "code": error.code, "error": {"code": error.code, "message": error.message}}
             self.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, kept | refused)

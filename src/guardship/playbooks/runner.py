@@ -24,9 +24,10 @@ from guardship.playbooks.engine import Step, advance
 from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, TimerFired
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
-from guardship.playbooks.journal import Accepted, Append, Journal, NewRun
+from guardship.playbooks.journal import Accepted, Append, Journal, Leased, NewRun
 from guardship.playbooks.journal_writer import JournalUnavailable
 from guardship.playbooks.projection import Projection
+from guardship.playbooks.rounds import every
 from guardship.playbooks.state import RunState, apply
 from guardship.playbooks.timers import Timers
 from guardship.playbooks.turn import Run, Turn
@@ -88,7 +89,8 @@ class Runner:
             log.info("runner.recovering", runs=left)
         self._dispatch.start(self._take_turn)
         await self._sweep()
-        self._loops = [self._loop.create_task(work) for work in (self._timers.run(), self._flush_loop(), self._sweep_loop())]
+        rounds = (self._timers.run(), every(FLUSH_SECONDS, self._flush), every(SWEEP_SECONDS, self._keep_at_it))
+        self._loops = [self._loop.create_task(work) for work in rounds]
 
     async def stop(self, *, grace_seconds: float = 5.0) -> None:
         """Let calls end for a while; what is still under way is recovered at the next start."""
@@ -239,7 +241,8 @@ class Runner:
         return turn
 
     async def _resume(self, run_id: str) -> None:
-        """Load a run from its journal; one that cannot be loaded is left alone, the others go on."""
+        """Load a run from its journal; one that cannot be loaded is tried again at the next sweep, the others go on."""
+        leased: Leased | None = None
         try:
             leased = await self._journal.lease(run_id, self.worker)
             if leased is None:
@@ -251,6 +254,8 @@ class Runner:
         except Exception:
             log.exception("runner.cannot_load", run_id=run_id)
             self._dispatch.finished(run_id)
+            if leased is not None:
+                await self._journal.give_back(run_id, leased.epoch)
             return
         run = Run(run_id, head.number, head.playbook_id, published.playbook_name, head.priority, loaded.state.correlation)
         turn = Turn(self, run, published.workflow, loaded.state, loaded.projection, leased.epoch)
@@ -362,25 +367,18 @@ class Runner:
 
     # ---- loops
 
-    async def _flush_loop(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            dirty, self._dirty = self._dirty, set()
-            for turn in dirty:
-                turn.flush()
+    async def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for turn in dirty:
+            turn.flush()
 
-    async def _sweep_loop(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await self._journal.renew(self.worker)
-                await self._sweep()
-            except GuardshipError as error:
-                log.warning("runner.sweep_unavailable", reason=str(error))
+    async def _keep_at_it(self) -> None:
+        await self._journal.renew(self.worker, [*self._turns, *self._fresh])
+        await self._sweep()
 
     async def _sweep(self) -> None:
         """Wake runs that nobody holds and that have something to do: a lost wake costs seconds, not a run."""
-        for run_id, priority, playbook_id in await asyncio.to_thread(self._journal.waiting_work):
+        for run_id, priority, playbook_id in await asyncio.to_thread(self._journal.waiting_work, to_micros(self._clock.now())):
             if run_id not in self._turns:
                 self._dispatch.wake(run_id, priority, playbook_id)
 

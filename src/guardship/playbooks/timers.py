@@ -35,6 +35,9 @@ class Timers:
             except GuardshipError as error:
                 log.warning("timers.unavailable", reason=str(error))
                 pause = POLL_SECONDS
+            except Exception:  # whatever it is, no run may wait for ever because of it
+                log.exception("timers.fault")
+                pause = POLL_SECONDS
             if pause:
                 self._changed.clear()
                 try:

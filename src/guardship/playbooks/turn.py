@@ -26,7 +26,8 @@ from guardship.playbooks.events import (
     Respond,
     SetTimer,
 )
-from guardship.playbooks.journal import Append, Message
+from guardship.playbooks.journal import Append, StaleLease
+from guardship.playbooks.journal_reading import Message
 from guardship.playbooks.journal_writer import JournalUnavailable
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.state import RunState, commands_open, open_waits
@@ -242,9 +243,12 @@ class Turn:
                 self._after_commit(append, held)
             elif isinstance(error, JournalUnavailable):
                 self._write_later(append, held)
-            else:
+            elif isinstance(error, StaleLease) or self.state.has_ended:
                 log.warning("run.lease_lost", run_id=self.run.run_id, reason=str(error))
                 self.abandon()
+            else:
+                log.error("turn.refused", run_id=self.run.run_id, reason=str(error))
+                self._fail(self._host.draw()[0], f"what the run has done could not be written down: {error}")
 
         if self.is_over:
             return

@@ -18,8 +18,9 @@ from guardship.clock import Clock
 from guardship.cloud.arm import ArmClient
 from guardship.connectors.azure_automation import AzureAutomation
 from guardship.connectors.containment import ContainmentConnector
-from guardship.connectors.http import ArmDoor, Door, Http, OutboundRules
+from guardship.connectors.http import ArmDoor, Door, Http
 from guardship.connectors.mail import Mail, MailServer
+from guardship.connectors.outbound import OutboundRules
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.containment.clouds import Clouds
 from guardship.containment.leases import Leases
@@ -150,7 +151,7 @@ def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
 
 def _playing(settings: Settings, database: Database, vault: Vault, blobs: Blobs, clock: Clock, jobs: Jobs, clouds: Clouds) -> _Playing:
     http_doors: dict[str, Door] = {_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}
-    http = Http(http_doors, _outbound(settings))
+    http = Http(http_doors, outbound_rules(settings))
     connectors = _connectors(settings, jobs, http, clouds, database, clock)
     connections = Connections(database, vault, clock)
     library = Library(database, connectors, clock)
@@ -172,9 +173,7 @@ def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
 
 
 def _connectors(settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, database: Database, clock: Clock) -> ConnectorSet:
-    server = MailServer(
-        settings.smtp_host or "127.0.0.1", settings.smtp_port if settings.smtp_host else settings.lab_mail_port, settings.smtp_from
-    )
+    server = mail_server(settings)
     return ConnectorSet(
         [
             AzureAutomation(jobs),
@@ -188,8 +187,17 @@ def _connectors(settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, data
     )
 
 
-def _outbound(settings: Settings) -> OutboundRules:
-    hosts = tuple(host.removeprefix("*") for host in settings.outbound_hosts)
+def mail_server(settings: Settings) -> MailServer:
+    if not settings.smtp_host:
+        return MailServer("127.0.0.1", settings.lab_mail_port, settings.smtp_from)
+    password = settings.smtp_password.get_secret_value()
+    return MailServer(
+        settings.smtp_host, settings.smtp_port, settings.smtp_from, settings.smtp_security.value, settings.smtp_user, password
+    )
+
+
+def outbound_rules(settings: Settings) -> OutboundRules:
+    hosts = tuple(host.removeprefix("*") for host in settings.outbound_hosts)  # `*.example.org` is `.example.org` there
     return OutboundRules(allowed_hosts=hosts, allowed_networks=PRIVATE_NETWORKS if settings.outbound_private else ())
 
 

@@ -9,7 +9,8 @@ from aiohttp import web
 from tests.unit.connectors.test_azure_automation import context
 from tests.unit.playbooks.engine_room import after, compose, engine_room
 
-from guardship.connectors.http import ArmDoor, DoorAnswer, Http, OutboundRules
+from guardship.connectors.http import ArmDoor, DoorAnswer, Http
+from guardship.connectors.outbound import OutboundRules
 from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse
 
 LOOPBACK = OutboundRules(allowed_networks=("127.0.0.0/8",))
@@ -24,6 +25,10 @@ async def echo(request: web.Request) -> web.StreamResponse:
 
 async def redirect(request: web.Request) -> web.StreamResponse:
     raise web.HTTPFound(request.query["to"])
+
+
+async def accepted(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=202, headers={"Location": request.query["to"], "Retry-After": "0"})
 
 
 class Slow:
@@ -49,6 +54,7 @@ def served(work: Work, rules: OutboundRules = LOOPBACK, doors: dict[str, Any] | 
         app.router.add_route("*", "/echo", echo)
         app.router.add_route("*", "/slow", Slow().answer)
         app.router.add_get("/redirect", redirect)
+        app.router.add_get("/accepted", accepted)
         app.router.add_get("/picture", picture)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -133,6 +139,51 @@ def test_a_redirect_on_the_same_host_is_followed_with_what_was_sent() -> None:
 def test_secrets_stay_with_their_host_when_a_redirect_leaves_it() -> None:
     answer = served(ask("/redirect?to=OTHER/echo", "GET", authentication={"type": "Raw", "value": "Token x"}))
     assert "Authorization" not in answer.body["headers"]
+
+
+def test_no_key_of_any_name_follows_to_another_host_whichever_way_it_leads() -> None:
+    secret = {"X-Api-Key": "k", "Cookie": "c", "Accept": "application/json"}
+    for path in ("/redirect?to=OTHER/echo", "/accepted?to=OTHER/echo"):
+        headers = served(ask(path, "GET", headers=secret, authentication={"type": "Raw", "value": "Token x"})).body["headers"]
+        assert not {"X-Api-Key", "Cookie", "Authorization"} & set(headers)
+        assert headers["Accept"] == "application/json"
+    assert served(ask("/accepted?to=/echo", "GET", headers=secret)).body["headers"]["X-Api-Key"] == "k"
+
+
+def test_an_answer_that_is_not_ready_leads_to_no_door() -> None:
+    with pytest.raises(CallFailed, match="not reached this way"):
+        served(
+            ask("/accepted?to=http://door.example/x", "GET"), OutboundRules(allowed_networks=("127.0.0.0/8",)), {"door.example": object()}
+        )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "168.63.129.16",
+        "64:ff9b::a9fe:a9fe",
+        "::7f00:1",
+        "2002:7f00:1::1",
+        "::ffff:127.0.0.1",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "fe80::1",
+    ],
+)
+def test_no_way_of_writing_leads_to_a_private_address(address: str) -> None:
+    assert OutboundRules().refuse_address(address) is not None
+
+
+def test_only_an_entry_with_a_dot_takes_what_is_below() -> None:
+    rules = OutboundRules(allowed_hosts=("example.org", ".example.net"))
+    assert [rules.refuse_host(host) is None for host in ("example.org", "evil.example.org", "a.example.net", "example.net")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert OutboundRules().refuse_address("8.8.8.8") is None
 
 
 def test_the_asynchronous_pattern_is_followed_to_its_end_unless_it_is_switched_off() -> None:

@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 from tests.unit.detection.rooms import ADDRESS, START, Detection, arm_id
 
 from guardship.detection.alerts import Alert, AlertStatus, alert_payload, get_alert, raise_alert, raise_alerts, set_status
+from guardship.detection.incidents import set_tags
 from guardship.detection.log_rows import LogRows
 from guardship.detection.severity import Severity
 from guardship.errors import NotFound
+from guardship.playbooks.automation_rules import Conditions
 from guardship.storage.outbox import Event, OutboxEvent
 
 VM = arm_id("web-1")
@@ -116,6 +118,17 @@ def test_a_past_alert_gives_the_payload_it_had(detection: Detection) -> None:
     alert = raised(detection)
     with detection.database.reading() as session:
         assert alert_payload(session, alert.alert_id, ADDRESS) == detection.raised[0]
+
+
+def test_an_alert_carries_the_tags_of_the_incident_it_joins(detection: Detection) -> None:
+    first = raised(detection)
+    with detection.database.transaction() as session:
+        set_tags(session, first.incident_id, ["vip", "finance"], by="ada", at=START, address=ADDRESS)
+    raised(detection)
+    assert [alert["tags"] for alert in detection.raised] == [[], ["vip", "finance"]]
+    assert Conditions(tags=("VIP",)).hold(detection.raised[1])
+    with detection.database.reading() as session:
+        assert alert_payload(session, first.alert_id, ADDRESS)["tags"] == ["vip", "finance"]
 
 
 def test_an_alert_without_a_machine_of_ours_names_none(detection: Detection) -> None:

@@ -7,9 +7,9 @@ import pytest
 from tests.unit.detection.rooms import ADDRESS, START, Detection
 
 from guardship.detection.alerts import Alert, raise_alert
+from guardship.detection.classification import Classification
 from guardship.detection.incidents import (
     BadIncidentChange,
-    Classification,
     IncidentStatus,
     get_incident,
     newest_incidents,

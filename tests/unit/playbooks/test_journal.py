@@ -7,6 +7,7 @@ import pytest
 from tests.unit.playbooks.crashing import MIXED
 from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
 
+from guardship.clock import SystemClock, to_micros
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Append, StaleLease
 from guardship.playbooks.journal_writer import JournalUnavailable, Refused
@@ -99,6 +100,84 @@ def test_a_row_the_database_does_not_take_fails_alone(tmp_path: Path) -> None:
             assert results[1] == second.version + 1
 
     asyncio.run(work())
+
+
+def test_a_run_whose_row_the_database_does_not_take_ends_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> dict[str, Any]:
+        async with engine_room(tmp_path) as room:
+            whole = room.journal.append
+            spoiled: list[bool] = []
+
+            def spoil(append: Append, *more: Any) -> None:
+                if not spoiled:
+                    spoiled.append(True)
+                    append.rows[-1] = (*append.rows[-1][:-1], None)
+                whole(append, *more)
+
+            monkeypatch.setattr(room.journal, "append", spoil)
+            return await room.run({"A": call("post", "/repeatable", {}, runAfter={})})
+
+    view = asyncio.run(work())
+    assert (view["status"], view["code"]) == ("Failed", "EngineFault")
+    assert "could not be written down" in view["error"]["message"]
+
+
+def test_a_run_that_could_not_be_loaded_once_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guardship.playbooks.runner.SWEEP_SECONDS", 0.1)
+
+    async def work() -> str:
+        async with engine_room(tmp_path) as room:
+            first, _ = await two_waiting(room)
+            whole, calls = room.journal.load, []
+
+            def break_once(*asked: Any) -> Any:
+                calls.append(asked)
+                if len(calls) == 1:
+                    raise JournalUnavailable("the disk did not answer")
+                return whole(*asked)
+
+            monkeypatch.setattr(room.journal, "load", break_once)
+            await asyncio.to_thread(room.runner.cancel, first.run_id, by="ada", reason="not wanted")
+            async with asyncio.timeout(10):
+                return await room.runner.wait_ended(first.run_id)
+
+    assert asyncio.run(work()) == "Cancelled"
+
+
+def test_timers_and_upkeep_outlive_a_database_that_did_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> str:
+        async with engine_room(tmp_path) as room:
+            whole, broken = room.database.raw_connection, iter([sqlite3.OperationalError("disk I/O error"), ValueError("odd")])
+
+            def break_twice() -> sqlite3.Connection:
+                if (error := next(broken, None)) is not None:
+                    raise error
+                return whole()
+
+            playbook_id = room.publish({"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {}}})
+            accepted = await room.runner.accept_soon(Firing(playbook_id, None, None))
+            monkeypatch.setattr(room.database, "raw_connection", break_twice)
+            async with asyncio.timeout(10):
+                return await room.runner.wait_ended(accepted.run_id)
+
+    assert asyncio.run(work()) == "Succeeded"
+
+
+def test_a_lease_that_nobody_renews_runs_out_and_the_run_is_taken_up(tmp_path: Path) -> None:
+    async def work() -> tuple[list[str], list[str]]:
+        async with engine_room(tmp_path) as room:
+            first, second = await two_waiting(room)
+            for head in (first, second):
+                assert await room.journal.lease(head.run_id, "another")
+            leased_at = to_micros(SystemClock().now())
+            before = [run_id for run_id, *_ in room.journal.waiting_work(leased_at + 29_000_000)]
+            await asyncio.sleep(0.2)
+            await room.journal.renew("another", [second.run_id])
+            return before, [run_id for run_id, *_ in room.journal.waiting_work(leased_at + 30_100_000)]
+
+    before, after_it = asyncio.run(work())
+    assert before == []
+    assert len(after_it) == 1
 
 
 def test_while_the_database_is_away_nothing_is_acknowledged_and_running_runs_go_on_later(tmp_path: Path) -> None:

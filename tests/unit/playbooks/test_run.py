@@ -292,6 +292,19 @@ def test_a_result_that_is_no_json_fails_that_action_alone(tmp_path: Path) -> Non
     assert view["actions"][0]["code"] == "OutputNotJson"
 
 
+def test_a_result_that_is_too_large_fails_that_action_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guardship.playbooks.events.MOST_BYTES", 10_000)
+    actions = {
+        "Large": compose("@range(0, 5000)", runAfter={}),
+        "Answer": call("post", "/repeatable", {"text": "x" * 6_000}, runAfter={}),
+        "Kept": {"type": "Compose", "inputs": "@concat(string(body('Answer')), string(body('Answer')))", "runAfter": after("Answer")},
+        "Other": compose("fine", runAfter={}),
+    }
+    view, _ = run(tmp_path, actions)
+    assert statuses(view) == {"Large": "Failed", "Answer": "Succeeded", "Kept": "Failed", "Other": "Succeeded"}
+    assert {action["code"] for action in view["actions"] if action["status"] == "Failed"} == {"PayloadTooLarge"}
+
+
 def test_a_connector_that_raises_fails_its_action_with_a_reason(tmp_path: Path) -> None:
     view, _ = run(tmp_path, {"Odd": call("post", "/repeatable", {"status": "not a number"}, runAfter={})})
     assert view["actions"][0]["code"] == "ConnectorFault"
