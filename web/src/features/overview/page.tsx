@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Severity } from "../../ui/severity";
+import { Ship } from "../../ui/ship";
 import { Shown } from "../../ui/states";
 import { dayOf, moment, since, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
@@ -62,7 +63,7 @@ function Lamp({ found, now }: { found: Overview; now: Date }) {
     const lives = open.live_sessions_cut === "failed";
     return (
       <section className="lamp" aria-label={say(lives ? "overview.liveSession" : "overview.notClosed")}>
-        <span className="lamp-label"><img src="/logo.svg" alt="" width={18} height={18} /> <b>{say(lives ? "overview.liveSession" : "overview.notClosed")}</b> {say("overview.waiting", { span: since(open.opened_at, now) })}</span>
+        <span className="lamp-label"><Ship size={18} /> <b>{say(lives ? "overview.liveSession" : "overview.notClosed")}</b> {say("overview.waiting", { span: since(open.opened_at, now) })}</span>
         <h2>{say(lives ? "overview.stillConnected" : "overview.notBlocked", { machine: open.machine_name })}</h2>
         {lives && <p className="quiet">{say("overview.stillConnectedNote", { machine: open.machine_name, time: moment(open.opened_at, now) })}</p>}
         <Evidence id={open.isolation_id} opened={open.opened_at} now={now} />
@@ -77,7 +78,7 @@ function Lamp({ found, now }: { found: Overview; now: Date }) {
   if (!approval) return null;
   return (
     <section className="lamp" aria-label={say("overview.approvalLabel")}>
-      <span className="lamp-label"><img src="/logo.svg" alt="" width={18} height={18} /> <b>{say("overview.approvalLabel")}</b> {say("overview.expires", { span: span(new Date(approval.expires_at).getTime() - now.getTime()) })}</span>
+      <span className="lamp-label"><Ship size={18} /> <b>{say("overview.approvalLabel")}</b> {say("overview.expires", { span: span(new Date(approval.expires_at).getTime() - now.getTime()) })}</span>
       <h2>{approval.title}</h2>
       <p className="quiet">{say("admin.askedBy", { who: approval.asked_by })}</p>
       <Link to={"/admin" as never} search={{ tab: "approvals" } as never} className="signal">{say("word.review")}</Link>
