@@ -131,5 +131,5 @@ class _FileSource(PydanticBaseSettingsSource):
         file = Path(self.current_state.get("home") or default_home()) / SETTINGS_FILE
         try:
             return tomllib.loads(file.read_text("utf-8"))
-        except (FileNotFoundError, PermissionError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return {}

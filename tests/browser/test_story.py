@@ -3,6 +3,7 @@
 import re
 
 import pyotp
+import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit, sign_in
 
@@ -26,13 +27,24 @@ def test_a_wrong_password_says_how_many_tries_are_left(stranger: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("4 tries left")
 
 
-def test_whoever_is_not_signed_in_comes_back_to_the_page_they_wanted(stranger: Visit) -> None:
-    stranger.page.goto(f"{stranger.night.url}/containment")
+@pytest.mark.parametrize(("path", "title"), [("/", "need"), ("/containment", "Containment"), ("/incidents", "Incidents")])
+def test_whoever_is_not_signed_in_comes_back_to_the_page_they_wanted(stranger: Visit, path: str, title: str) -> None:
     page = stranger.page
+    page.goto(f"{stranger.night.url}{path}")
     page.get_by_label("Name").fill("mara")
     page.get_by_label("Password").fill(stranger.night.users["mara"]["password"])
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/containment")
+    expect(page.get_by_role("main").get_by_role("heading", level=1)).to_contain_text(title)
+    stranger.settle()
+    assert page.url == f"{stranger.night.url}{path}"
+
+
+def test_the_timeline_has_a_line_for_each_entry(visit: Visit) -> None:
+    page = visit.go(f"/incidents/{visit.night.filled.incident_id}")
+    page.locator(".timeline li").first.wait_for()
+    heights = page.locator(".timeline li").evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect().height)")
+    assert len(heights) > 5
+    assert max(heights) < 80
 
 
 def test_the_lamp_leads_to_the_session_that_lives_on(visit: Visit) -> None:

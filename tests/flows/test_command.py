@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -150,3 +151,23 @@ def test_a_setting_that_cannot_be_is_named(environment: dict[str, str]) -> None:
     done = subprocess.run([*COMMAND, "up"], env=wrong, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "listen_port" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_used_is_named_in_two_lines(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for home in (tmp_path / "file", Path("/proc/guardship")):
+        wrong = environment | {"GUARDSHIP_HOME": str(home)}
+        done = subprocess.run([*COMMAND, "up"], env=wrong, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert f"the data folder {home} cannot be used" in done.stderr
+        assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_port_of_the_lab_that_is_taken_is_named_with_its_setting(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wrong = environment | {"GUARDSHIP_LAB_MAIL_PORT": str(port)}
+        done = subprocess.run([*COMMAND, "demo", "--once"], env=wrong, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"port {port} of 127.0.0.1 cannot be used: Address already in use" in done.stderr
+    assert "set GUARDSHIP_LAB_MAIL_PORT to another" in done.stderr

@@ -98,6 +98,8 @@ class Story:
                     self.result.incident_url = f"{self._url}/incidents/{item['incident_id']}"
             case "run":
                 self._take_run(item)
+            case "approval" if item.get("answer") == "waiting":
+                self._tell(str(item["at"]), "A person is asked, in the console under Admin, Approvals", str(item.get("title", "")))
             case "isolation" if item.get("machine") == self._machine:
                 self._take_isolation(item)
 

@@ -58,6 +58,7 @@ class Supervisor:
 
     def start_server(self) -> Message:
         """Start the server and return its first words: address and sign-in link."""
+        self._layout.make()
         self._server = self._child("server", "guardship.server")
         self.ready = self._await("server", "ready")
         threading.Thread(target=self._listen, name="news", daemon=True).start()
@@ -135,13 +136,14 @@ class Supervisor:
         self._ask_server({"do": "connect_lab", "lab": self._lab_ready}, "lab_connected")
 
     def _ask_server(self, message: Message, event: str) -> Message:
-        """Its answer; a server that falls meanwhile is up again when this raises."""
+        """Its answer; a server that falls meanwhile is up again when this raises, one that only says no stays."""
         assert self._server is not None
         try:
             self._server.send(message)
             return self._await("server", event)
         except Fell as fell:
-            self._start_again(fell.child_message)
+            if fell.child_message.get("event") == "ended":
+                self._start_again(fell.child_message)
             raise
 
     def _child(self, name: str, module: str) -> Child:

@@ -81,8 +81,8 @@ def concern_about(
         return Concern("protected", f"{', '.join(protected[:10])} {kind}")
     isolated = isolated_lately(session, at=at)
     cap = cap_of(policy, machine_count)
-    if len(isolated | machine_ids) > cap:
-        more = len(machine_ids - isolated)
+    more = len(machine_ids - isolated)
+    if more and len(isolated) + more > cap:
         return Concern(
             "cap",
             f"isolated now or in the past hour: {len(isolated)} of {counted(machine_count, 'machine')}, this would add {more}; the cap is {cap}",

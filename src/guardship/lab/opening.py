@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from guardship.errors import GuardshipError
+from guardship.errors import Fault, GuardshipError
 from guardship.identity.certificates import issue_server_certificate
 from guardship.lab.company import hosts
 from guardship.lab.config import Handover, LabConfig
@@ -32,6 +32,11 @@ _LINE_LIMIT = 1 << 20
 _AGAIN = "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); from guardship.lab.opening import resume; resume(int(sys.argv[2]))"
 
 
+class LabPortTaken(GuardshipError):
+    code = "lab.port_taken"
+    fault = Fault.CONFLICT
+
+
 def open_lab() -> int:
     """The whole life of `python -m guardship.lab`."""
     started_at = time.monotonic()
@@ -43,10 +48,10 @@ def open_lab() -> int:
         line = _first_line()
         config = LabConfig.read(line)
         certificate = issue_server_certificate(config.ca_dir, ("localhost", "127.0.0.1", "::1", config.arm_host), whose="Guardship lab")
-        arm, smtp = _listening(config.arm_host, config.arm_port), _listening("127.0.0.1", config.smtp_port)
+        arm = _listening(config.arm_host, config.arm_port, "LAB_ARM_PORT")
+        smtp = _listening("127.0.0.1", config.smtp_port, "LAB_MAIL_PORT")
     except (GuardshipError, OSError) as error:
-        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
-        return 1
+        return _refuse(events, error)
     handover = Handover(line, certificate, arm.fileno(), smtp.fileno(), parent_pid, started_at)
     if os.getuid() != 0 or not can_become(LAB_UID):
         return play(handover)
@@ -58,9 +63,14 @@ def open_lab() -> int:
         _drop()
         return play(handover, refusal=f"root may not make a root of its own for the lab: {refused}")
     except (GuardshipError, OSError) as error:
-        events.tell_now("error", {"what": "the lab cannot start", "detail": str(error)})
-        return 1
+        return _refuse(events, error)
     return _drop_and_execute(handover, program, path)
+
+
+def _refuse(events: Events, error: GuardshipError | OSError) -> int:
+    why, hint = (error.message, error.hint) if isinstance(error, GuardshipError) else (str(error), None)
+    events.tell_now("failed", {"why": why, "hint": hint})
+    return 1
 
 
 def resume(descriptor: int) -> NoReturn:
@@ -118,7 +128,7 @@ def _first_line() -> str:
     return line.decode()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, setting: str) -> socket.socket:
     """With IPPROTO_TCP: for protocol 0 asyncio sets no TCP_NODELAY, and an answer takes 40 ms longer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if port == 0:
@@ -128,5 +138,9 @@ def _listening(host: str, port: int) -> socket.socket:
             port = free.getsockname()[1]
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise LabPortTaken(f"port {port} of {host} cannot be used: {error.strerror}", hint=f"set GUARDSHIP_{setting} to another") from error
     return listening

@@ -1,7 +1,15 @@
 """Where things lie below the data folder."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from guardship.errors import Fault, GuardshipError
+
+
+class DataFolderRefused(GuardshipError):
+    code = "storage.data_folder_refused"
+    fault = Fault.BAD_INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,13 @@ class Layout:
         return self.run / "jobs.sock"
 
     def make(self) -> None:
-        """All folders, readable by their owner alone."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.blobs, self.vault_key.parent, self.certificates, self.jobs, self.isolations, self.lab, self.run):
-            folder.mkdir(exist_ok=True, mode=0o700)
+        """All folders, readable by their owner alone; raises DataFolderRefused."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.blobs, self.vault_key.parent, self.certificates, self.jobs, self.isolations, self.lab, self.run):
+                folder.mkdir(exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=self.home):
+                pass
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DataFolderRefused(f"the data folder {self.home} cannot be used: {why}", hint="name another in GUARDSHIP_HOME") from error

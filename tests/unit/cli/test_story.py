@@ -69,3 +69,16 @@ def test_a_simulated_plane_is_said() -> None:
     assert story.is_simulated
     assert "simulated" in lines[0].what
     assert any("simulated" in text for text in summary(story))
+
+
+def test_a_playbook_that_waits_for_a_person_is_told() -> None:
+    lines: list[Line] = []
+    story = Story("http://here", lines.append)
+    story.take_lab({"event": "first_hostile_packet", "at": "2026-11-24T03:00:10Z"})
+    story.take_news(
+        {"kind": "approval", "id": "appr_1", "at": "2026-11-24T03:00:13Z", "answer": "waiting", "title": "Isolate web-1: the cap is 1"}
+    )
+    story.take_news({"kind": "approval", "id": "appr_1", "at": "2026-11-24T03:00:15Z", "answer": "approved"})
+    assert [(line.what, line.detail) for line in lines[1:]] == [
+        ("A person is asked, in the console under Admin, Approvals", "Isolate web-1: the cap is 1")
+    ]

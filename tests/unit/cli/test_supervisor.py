@@ -107,6 +107,16 @@ def test_a_server_that_falls_while_it_prepares_the_lab_is_started_again(tmp_path
     assert "The demo did not start" in told[1]
 
 
+def test_a_server_that_only_says_no_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    no = {"event": "failed", "why": "no token could be made"}
+    supervisor, _ = supervised(tmp_path, monkeypatch, told, {"start": READY, "prepare_lab": no})
+    supervisor.start_server()
+    supervisor._put("server", {"event": "start_demo"})
+    assert supervisor.attend(until=lambda: bool(told), seconds=5, told=lambda _: None)
+    assert told == [f"The demo did not start: the server did not start: no token could be made (its log is {tmp_path / 'server.log'})"]
+
+
 def test_a_server_that_falls_again_while_it_starts_is_started_until_it_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     dead = {"start": DEAD}

@@ -1,9 +1,13 @@
 """Caps, and what probes prove."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
+from sqlalchemy.orm import Session
 
+from guardship.containment import guardrails
 from guardship.containment.guardrails import Policy, cap_of, is_protected
 from guardship.containment.isolations import Finding
 from guardship.containment.verification import Findings, Probe, Question, findings_of
@@ -59,3 +63,10 @@ def test_what_no_packet_proved_is_not_verified() -> None:
     unknown = Finding.NOT_VERIFIED
     assert findings_of(simulated) == Findings(unknown, unknown, unknown)
     assert not findings_of([CONTROL, *SHUT[:-1], replace(SHUT[-1], is_simulated=True)]).is_contained
+
+
+def test_a_machine_that_counts_already_adds_nothing_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guardrails, "isolated_lately", lambda session, at: {"a", "b"})
+    concern = partial(guardrails.concern_about, Session(), tags={}, machine_count=4, policy=Policy(), at=datetime.now(UTC))
+    assert concern({"a"}) is None
+    assert concern({"a", "c"}) is not None

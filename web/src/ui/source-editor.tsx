@@ -20,7 +20,7 @@ export function SourceEditor({ label, value, change, place }: SourceEditorProps)
   useEffect(() => {
     if (place && field.current) putCaret(field.current, place);
   }, [place]);
-  return <textarea ref={field} className="source" aria-label={label} wrap="off" spellCheck={false} value={value} onChange={(event) => change(event.target.value)} />;
+  return <textarea ref={field} className="source-editor" aria-label={label} wrap="off" spellCheck={false} value={value} onChange={(event) => change(event.target.value)} />;
 }
 
 function putCaret(field: HTMLTextAreaElement, { line, column }: Place): void {

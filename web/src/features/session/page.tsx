@@ -10,13 +10,18 @@ import { Harbour } from "./harbour";
 export function SignInPage() {
   const say = useSay();
   const { link, next } = useSearch({ strict: false }) as { link?: string; next?: string };
-  const { welcome } = useSession();
+  const { me, welcome } = useSession();
   const navigate = useNavigate();
   const [error, setError] = useState<ApiError | null>(null);
   const [isOfLink, setOfLink] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [needsCode, setNeedsCode] = useState(false);
+  const [hasEntered, setEntered] = useState(false);
   const hasUsedLink = useRef(false);
+  useEffect(() => {
+    // Not before the session is known everywhere: a page that knows of none leads back here.
+    if (hasEntered && me) void navigate({ to: (next?.startsWith("/") && !next.startsWith("//") ? next : "/") as never, replace: true });
+  }, [hasEntered, me, next, navigate]);
 
   const enter = async (asked: () => Promise<Me>, byLink = false) => {
     setOfLink(byLink);
@@ -24,7 +29,7 @@ export function SignInPage() {
     setError(null);
     try {
       welcome(await asked());
-      await navigate({ to: (next?.startsWith("/") && !next.startsWith("//") ? next : "/") as never, replace: true });
+      setEntered(true);
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       if (problem.problem.code === "identity.second_factor_needed") setNeedsCode(true);
