@@ -13,6 +13,7 @@ from guardship.clock import SystemClock
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmError
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
+from guardship.connectors.http import ArmDoor
 from guardship.containment import isolations
 from guardship.containment.arm_prober import ArmProber
 from guardship.containment.guardrails import NeverCut, Policy
@@ -23,6 +24,7 @@ from guardship.containment.leases import Leases
 from guardship.containment.ledger import Ledger, WriteHeld
 from guardship.containment.verification import Findings, Verification
 from guardship.identity import approvals, audit
+from guardship.playbooks.connector import CallContext, CallFailed
 from guardship.storage.database import Database
 from guardship.storage.outbox import Outbox
 
@@ -282,6 +284,63 @@ def test_a_write_that_arm_refuses_opens_no_isolation(house: House) -> None:
         )
     with house.database.reading() as session:
         assert isolations.open_isolation(session, house.provider.machine("web-1").machine_id) is None
+
+
+def fault(house: House, kind: str, **given: float) -> None:
+    mark = house.lab.mark()
+    house.lab.order(do="fault", kind=kind, **given)
+    house.lab.wait_for("fault", after=mark)
+
+
+def test_an_operation_that_fails_neither_isolates_nor_releases(house: House) -> None:
+    before = essence(house.interface("web-1"))
+    fault(house, "fail_operation", count=1)
+    with pytest.raises(ArmError, match="InternalServerError"):
+        house.isolate()
+    assert essence(house.interface("web-1")) == before
+    with house.database.reading() as session:
+        assert isolations.open_isolation(session, house.provider.machine("web-1").machine_id) is None
+    isolation_id = house.isolate()
+    fault(house, "fail_operation", count=1)
+    with pytest.raises(ArmError, match="InternalServerError"):
+        house.isolator.release("web-1", actor=ACTOR)
+    assert house.state(isolation_id) is State.ISOLATED
+    file = json.loads(sorted(house.folder.glob("*.json"))[-1].read_text())
+    assert len(file["undo"]) == 1, "the way back is kept"
+    house.isolator.release("web-1", actor=ACTOR)
+    assert (house.state(isolation_id), essence(house.interface("web-1"))) == (State.RELEASED, before)
+
+
+def test_an_isolation_is_applying_until_its_operation_is_over(house: House) -> None:
+    body = house.interface("web-1")
+    body["properties"]["networkSecurityGroup"] = {"id": house.lab.ready["isolated_group"]}  # type: ignore[index]
+    fault(house, "operation_seconds", seconds=0.3)
+    try:
+        response = house.arm.call("PUT", str(body["id"]), actor=ACTOR, body=body)
+        with house.database.reading() as session:
+            opened = isolations.open_isolation(session, house.provider.machine("web-1").machine_id)
+        assert opened is not None
+        assert opened.state == State.APPLYING
+        house.arm.wait(response)
+        assert house.state(opened.isolation_id) is State.ISOLATED
+    finally:
+        fault(house, "operation_seconds", seconds=0)
+
+
+def test_an_action_of_a_playbook_fails_with_the_operation_it_began(house: House) -> None:
+    body = house.interface("web-1")
+    body["properties"]["networkSecurityGroup"] = {"id": house.lab.ready["isolated_group"]}  # type: ignore[index]
+    door = ArmDoor(lambda: house.arm)
+    context = CallContext("run_1", 1, "play_1", "Isolate", "Put", 1, "key", CLOCK.now(), "playbook Isolate", None, None, {})
+    url = f"https://management.azure.com/{body['id']}?api-version=2019-11-01"
+    fault(house, "fail_operation", count=1)
+    with pytest.raises(CallFailed, match="The operation failed"):
+        door.call("PUT", url, body=body, headers={}, context=context)
+    assert door.call("PUT", url, body=body, headers={}, context=context).status == 200
+    with house.database.reading() as session:
+        opened = isolations.open_isolation(session, house.provider.machine("web-1").machine_id)
+    assert opened is not None
+    assert opened.state == State.ISOLATED
 
 
 def test_after_a_crash_between_intent_and_answer_the_cloud_is_asked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

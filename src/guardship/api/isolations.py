@@ -156,7 +156,7 @@ def isolate(body: IsolateIn, doors: DoorsHere, caller: Responder) -> IsolationOu
 
 @router.post("/isolations/{isolation_id}/release")
 def release(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> IsolationOut:
-    """Put back exactly what was; refused when somebody else has changed an interface since, unless forced."""
+    """Put back exactly what was; refused, unless forced, when somebody else has changed an interface since, or others would open too."""
     with doors.database.reading() as session:
         row = isolations.get(session, isolation_id)
     _release(doors, row, body, caller)

@@ -1,12 +1,13 @@
 """The one door to Azure Resource Manager, real or the lab's: sign-in, retries, etags, long-running operations, and the gate.
 
 Everything leaves through `ArmClient._send`. A write that changes an interface's group or subnet, a subnet's group or a group's rules
-passes the observer there once, however often it is sent, whoever asked for it.
+passes the observer there once, however often it is sent, whoever asked for it. An answer that only says that ARM has taken the write
+is not its end: `wait` tells the observer that.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import random as any_random
 from typing import Any
 
@@ -41,6 +42,12 @@ _UNDER_WAY = {"updating", "creating", "deleting", "inprogress", "accepted", "run
 _SYSTEM = Actor(ActorKind.SYSTEM, "guardship")
 _SAFE_TO_REPEAT = {"GET", "HEAD", "PUT", "DELETE", "PATCH"}
 _log = get_log("cloud.arm")
+
+
+class OperationFailed(ArmError):
+    """What a write began, and ARM had taken, has failed."""
+
+    code = "cloud.operation_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +130,21 @@ class ArmClient:
     def wait(self, response: ArmResponse, *, deadline_seconds: float = OPERATION_DEADLINE_SECONDS) -> Body:
         """The resource once the operation that `response` began is over; raises what the operation says went wrong."""
         _checked(response)
+        if (write := response.write) is None:
+            return self._end_of(response, deadline_seconds)
+        try:
+            body = self._end_of(response, deadline_seconds)
+        except OperationFailed as error:
+            self._observer.ended(write, None, str(error), _Reads(self))
+            raise
+        self._observer.ended(write, None if write.method == "DELETE" else body, None, _Reads(self))
+        return body
+
+    def _end_of(self, response: ArmResponse, deadline_seconds: float) -> Body:
         deadline = self._clock.monotonic() + deadline_seconds
-        own_path = response.body.get("id") if isinstance(response.body, dict) else None
-        poll = response.headers.get("azure-asyncoperation") or response.headers.get("location")
-        if poll is None and (own_path is None or not _is_under_way(response.body)):
+        own_path = _own_path(response)
+        poll = _poll_of(response)
+        if poll is None and (own_path is None or not is_under_way(response.body)):
             return response.body if isinstance(response.body, dict) else {}
         pause = retry_after(response.headers) or 0.0
         tries = 0
@@ -160,6 +178,8 @@ class ArmClient:
         except ArmError as error:
             self._observer.failed(write, error)
             raise
+        if response.status < 300 and (_poll_of(response) is not None or is_under_way(response.body)):
+            response = replace(response, write=write)
         self._observer.after(write, response, reader)
         return response
 
@@ -172,6 +192,10 @@ class ArmClient:
             try:
                 bearer = self._token.header()
                 response = _read(self._client.send(self._request(order, bearer)))
+            except ArmError as error:
+                if is_doubtful:
+                    raise ArmUnreachable(f"what became of an earlier attempt is not known: {error}") from error
+                raise
             except httpx.TransportError as error:
                 was_sent = bool(bearer) and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
                 self._wait_for_host(error, faults, deadline, may_repeat=not was_sent or order.method in _SAFE_TO_REPEAT)
@@ -185,11 +209,11 @@ class ArmClient:
             if response.status == 412 and is_doubtful:
                 return self._after_doubt(order, response, deadline)
             tries += 1
-            if response.status not in RETRIED_STATUSES or tries >= MOST_TRIES:
-                return response
             pause = self._pauses.after_status(tries - 1, response.headers)
-            if self._clock.monotonic() + pause > deadline:
-                return response
+            is_last = response.status not in RETRIED_STATUSES or tries >= MOST_TRIES
+            if is_last or self._clock.monotonic() + pause > deadline:
+                return replace(response, is_doubtful=is_doubtful and response.status >= 400)
+            is_doubtful = is_doubtful or response.status >= 500  # a gateway may answer so for what lies behind it and was done
             _log.info("arm.retry", status=response.status, path=order.path, pause_seconds=pause)
             self._sleep(pause)
 
@@ -213,9 +237,9 @@ class ArmClient:
     def _after_doubt(self, order: _Order, refused: ArmResponse, deadline: float) -> ArmResponse:
         """A PUT whose answer was lost and whose etag is stale now: it was carried out if the resource is what we asked for."""
         if order.method != "PUT":
-            return refused
+            return replace(refused, is_doubtful=True)
         current = self._attempts(_Order("GET", order.path, order.query, None, None), deadline)
-        return current if current.status == 200 and holds(current.body, order.body) else refused
+        return current if current.status == 200 and holds(current.body, order.body) else replace(refused, is_doubtful=True)
 
 
 class _Reads:
@@ -266,7 +290,19 @@ def _checked(response: ArmResponse) -> ArmResponse:
     raise ArmError("", response.status, f"ARM answered {response.status}")
 
 
-def _is_under_way(body: object) -> bool:
+def _own_path(response: ArmResponse) -> str | None:
+    """Where the resource lies that a response is about, if it is one that will be there."""
+    if isinstance(response.body, dict) and response.body.get("id"):
+        return str(response.body["id"])
+    return str(response.write.resource_id) if response.write is not None and response.write.method != "DELETE" else None
+
+
+def _poll_of(response: ArmResponse) -> str | None:
+    return response.headers.get("azure-asyncoperation") or response.headers.get("location")
+
+
+def is_under_way(body: object) -> bool:
+    """Whether a resource says that it is being changed."""
     state = ((body.get("properties") or {}) if isinstance(body, dict) else {}).get("provisioningState")
     return str(state or "").lower() in _UNDER_WAY
 
@@ -277,7 +313,7 @@ def _is_unfinished(answer: ArmResponse) -> bool:
     status = str(body.get("status") or (body.get("properties") or {}).get("provisioningState") or "")
     if status.lower() in {"failed", "canceled"}:
         error = body.get("error") or {}
-        raise ArmError(
+        raise OperationFailed(
             str(error.get("code") or "OperationFailed"), answer.status, str(error.get("message") or f"the operation {status.lower()}")
         )
     return answer.status == 202 or status.lower() in _UNDER_WAY

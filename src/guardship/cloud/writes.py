@@ -45,6 +45,8 @@ class ArmResponse:
     status: int
     headers: Mapping[str, str]  # names lower-cased
     body: Any  # JSON where ARM sent JSON, else text or None
+    write: "NetworkWrite | None" = None  # whose operation is still under way: `ArmClient.wait` tells the observer its end
+    is_doubtful: bool = False  # refused, but an earlier attempt may have been carried out
 
 
 class WriteKind(StrEnum):
@@ -83,7 +85,13 @@ class WriteObserver(Protocol):
         """May raise, so that nothing is sent; a response means: do not send, answer this."""
         ...
 
-    def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None: ...
+    def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
+        """ARM has answered; where `response.write` is set it has taken the write and is not done with it."""
+        ...
+
+    def ended(self, write: NetworkWrite, body: Body | None, problem: str | None, arm: Reader) -> None:
+        """What ARM had taken is over: the resource as it is now, or what the operation says went wrong."""
+        ...
 
     def failed(self, write: NetworkWrite, error: Exception) -> None: ...
 
@@ -95,6 +103,9 @@ class Unobserved:
         return None
 
     def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
+        return None
+
+    def ended(self, write: NetworkWrite, body: Body | None, problem: str | None, arm: Reader) -> None:
         return None
 
     def failed(self, write: NetworkWrite, error: Exception) -> None:

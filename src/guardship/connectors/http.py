@@ -283,6 +283,8 @@ class ArmDoor:
         clean = parts._replace(path="/" + parts.path.lstrip("/")).geturl()
         try:
             response = arm.call(method, clean, actor=actor, body=body, etag=etag, idempotency_key=context.idempotency_key)
+            if response.write is not None:  # the answer stays what ARM said; whether it came true is in the ledger before the next action
+                arm.wait(response)
         except ArmUnreachable as error:
             raise CallFailed("ArmUnreachable", error.message, may_retry=True, is_unknown=True) from error
         except ArmError as error:

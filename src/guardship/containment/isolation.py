@@ -55,6 +55,18 @@ class Drifted(GuardshipError):
         )
 
 
+class Shared(GuardshipError):
+    code = "containment.shared"
+    fault = Fault.CONFLICT
+
+    def __init__(self, machine: str, others: list[str]) -> None:
+        names = ", ".join(others)
+        super().__init__(
+            f"what isolates {machine} isolates {names} too: releasing it opens them",
+            hint="release with force to open them all",
+        )
+
+
 class StillIsolated(GuardshipError):
     code = "containment.still_isolated"
     fault = Fault.CONFLICT
@@ -141,15 +153,19 @@ class Isolator:
             return self._opened(plan.machine.name, plan.machine.machine_id).isolation_id
         raise AssertionError("the last try either returned or raised")
 
-    def release(self, machine_name: str, *, actor: Actor, is_forced: bool = False) -> str:
+    def release(self, machine_name: str, *, actor: Actor, is_forced: bool = False, with_others: bool = False) -> str:
         """Put back what the isolation changed, newest first, and return its id.
 
-        Works by the stored writes, so also for a machine that the cloud has no more: what is gone counts as put back. Raises Drifted
-        when somebody else has changed a resource since, StillIsolated when something could not be put back.
+        Works by the stored writes, so also for a machine that the cloud has no more: what is gone counts as put back. Raises Shared
+        when that opens other isolated machines, unless forced or agreed to by `with_others`, Drifted when somebody else has changed a
+        resource since, StillIsolated when something could not be put back.
         """
         isolation = self._opened(machine_name, self._id_of(machine_name))
         with self._database.reading() as session:
             writes = isolations.writes_of(session, isolation.isolation_id)
+            others = [each.machine_name for each in isolations.sharing(session, isolation.isolation_id)]
+        if others and not (is_forced or with_others):
+            raise Shared(isolation.machine_name, others)
         undo = way_back.undo_of(writes)
         set_by_us = {write.resource_id.lower(): write.after for write in writes if write.after is not None}
         around = Surroundings(self._arm)
@@ -159,6 +175,14 @@ class Isolator:
                 name = each.resource_id.rpartition("/")[2]
                 self._ledger.outcomes.drifted(isolation.isolation_id, f"{name} was changed by somebody else")
                 raise Drifted(isolation.machine_name, name)
+        try:
+            self._put_all_back(isolation, undo, around, actor)
+        except GuardshipError as error:
+            self._ledger.outcomes.release_broke_off(isolation.isolation_id, str(error))
+            raise
+        return isolation.isolation_id
+
+    def _put_all_back(self, isolation: Isolation, undo: list[Undo], around: Surroundings, actor: Actor) -> None:
         gone = set()
         for each in undo:
             if around.get(each.resource_id) is None:
@@ -167,7 +191,6 @@ class Isolator:
                 self._put_back(each, around, actor, isolation.isolation_id)
         if not self._ledger.outcomes.end_after_release(isolation.isolation_id, gone=gone, actor=actor):
             raise StillIsolated(isolation.machine_name, self._what_is_left(isolation.isolation_id))
-        return isolation.isolation_id
 
     def _put_back(self, undo: Undo, around: Surroundings, actor: Actor, isolation_id: str) -> None:
         now = around.get(undo.resource_id) or {}

@@ -203,6 +203,32 @@ def of_write(session: Session, write_id: str) -> list[Isolation]:
     return list(session.scalars(query.order_by(Isolation.number)))
 
 
+def sharing(session: Session, isolation_id: str) -> list[Isolation]:
+    """Other isolations in force by the resources that this one has changed and not put back: to put them back ends those too."""
+    in_force = (WriteState.DONE, WriteState.SENT)
+    writes = writes_of(session, isolation_id)
+    own = not_back(writes) | {each.resource_id.lower() for each in writes if each.sort == Sort.ISOLATES and each.state == WriteState.SENT}
+    query = (
+        select(Isolation)
+        .join(WriteLink, WriteLink.isolation_id == Isolation.isolation_id)
+        .join(WriteRow, WriteRow.write_id == WriteLink.write_id)
+        .where(Isolation.isolation_id != isolation_id, Isolation.state.in_(OPEN_STATES))
+        .where(WriteRow.sort == Sort.ISOLATES, WriteRow.state.in_(in_force), func.lower(WriteRow.resource_id).in_(own))
+    )
+    return list(session.scalars(query.distinct().order_by(Isolation.number)))
+
+
+def lost_write(session: Session, resource_id: str) -> WriteRow | None:
+    """The write that moved an interface to where it is, if that was the last word to it and counts as failed."""
+    query = select(WriteRow).where(func.lower(WriteRow.resource_id) == resource_id.lower(), WriteRow.state != WriteState.HELD)
+    last = session.scalars(query.order_by(WriteRow.sent_at.desc(), WriteRow.write_id.desc())).first()
+    return last if last is not None and last.sort == Sort.ISOLATES and last.state == WriteState.FAILED else None
+
+
+def has_unanswered(writes: list[WriteRow]) -> bool:
+    return any(write.state == WriteState.SENT for write in writes)
+
+
 def not_back(writes: list[WriteRow]) -> set[str]:
     """Resources (lower-cased ids) that an isolation changed and whose last word is not a release."""
     last: dict[str, str] = {}

@@ -1,9 +1,13 @@
-"""Leases: an isolation lasts for a set time; at its end somebody is asked, and it ends by itself only where policy says so."""
+"""Leases: an isolation lasts for a set time; at its end somebody is asked, and it ends by itself only where policy says so.
+
+One that cannot end without opening other isolated machines is always asked about, and the question names them.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from guardship.clock import Clock
 from guardship.cloud.arm import Actor, ActorKind
@@ -24,8 +28,10 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = get_log("leases")
 
-Release = Callable[[str, str, Actor], object]
-"""Release by account, machine name and actor; given by `server.py`."""
+Release = Callable[..., object]
+"""Release by account, machine id and actor, `with_others` where somebody has agreed to that; given by `server.py`."""
+
+_IN_FORCE = (State.ISOLATED, State.DRIFTED, State.RELEASING)
 
 
 class Leases:
@@ -41,8 +47,8 @@ class Leases:
         with self._database.reading() as session:
             again = now - TRY_AGAIN if self._policy.releases_by_itself else _NEVER
             is_due = or_(Isolation.lease_asked_at.is_(None), Isolation.lease_asked_at <= again)
-            query = select(Isolation).where(Isolation.state.in_((State.ISOLATED, State.DRIFTED)), Isolation.lease_ends_at <= now, is_due)
-            ended = list(session.scalars(query))
+            query = select(Isolation).where(Isolation.state.in_(_IN_FORCE), Isolation.lease_ends_at <= now, is_due)
+            ended = [isolation for isolation in session.scalars(query) if not _is_being_released(session, isolation)]
         for isolation in ended:
             if self._policy.releases_by_itself:
                 if not self._let_go(isolation, "system lease", "the lease ended and policy releases by itself"):
@@ -73,19 +79,22 @@ class Leases:
             if payload["answer"] == "approved":
                 with self._database.reading() as session:
                     isolation = isolations.get(session, payload["subject"])
-                self._let_go(isolation, payload["by"], "the lease ended and a person released it")
+                others = payload["detail"].get("others")
+                self._let_go(isolation, payload["by"], "the lease ended and a person released it", with_others=bool(others))
             else:
                 self._extend(payload["subject"])
 
     def _ask(self, isolation: Isolation, now: datetime) -> None:
         with self._database.transaction() as session:
             isolations.get(session, isolation.isolation_id).lease_asked_at = now
+            others = [each.machine_name for each in isolations.sharing(session, isolation.isolation_id)]
+            too = f", and with it {', '.join(others)}" if others else ""
             approvals.ask(
                 session,
                 kind=END_KIND,
                 subject=isolation.isolation_id,
-                title=f"The lease of {isolation.machine_name} has ended: release it?",
-                detail={"isolation_id": isolation.isolation_id, "machine": isolation.machine_name},
+                title=f"The lease of {isolation.machine_name} has ended: release it{too}?",
+                detail={"isolation_id": isolation.isolation_id, "machine": isolation.machine_name, "others": others},
                 by="system lease",
                 at=now,
                 life=timedelta(days=30),
@@ -98,12 +107,13 @@ class Leases:
             isolation.lease_ends_at = max(isolation.lease_ends_at, self._clock.now()) + self._policy.lease
             isolation.lease_asked_at = None
 
-    def _let_go(self, isolation: Isolation, by: str, reason: str) -> bool:
+    def _let_go(self, isolation: Isolation, by: str, reason: str, *, with_others: bool = False) -> bool:
         """Whether it went; if not, the isolation says why, and a person is asked (again)."""
         kind, _, name = by.partition(" ")
         actor = Actor(ActorKind.USER if kind == "user" else ActorKind.SYSTEM, name or by, incident_id=isolation.incident_id, reason=reason)
         try:
-            self._release(isolation.account, isolation.machine_name, actor)
+            agreed = {"with_others": True} if with_others else {}
+            self._release(isolation.account, isolation.machine_id, actor, **agreed)
         except GuardshipError as error:
             log.warning("lease.release_failed", isolation_id=isolation.isolation_id, reason=str(error))
             with self._database.transaction() as session:
@@ -111,6 +121,11 @@ class Leases:
                 row.problem, row.lease_asked_at = str(error), None
             return False
         return True
+
+
+def _is_being_released(session: Session, isolation: Isolation) -> bool:
+    """Whether an answer of the cloud may still end it; a release that broke off is a lease's to end like any other isolation."""
+    return isolation.state == State.RELEASING and isolations.has_unanswered(isolations.writes_of(session, isolation.isolation_id))
 
 
 def _told(span: timedelta) -> str:

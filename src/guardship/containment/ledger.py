@@ -1,7 +1,8 @@
 """The one gate: every ARM write that moves a machine's network passes here, whoever asks for it.
 
 As observer of `cloud/arm` the ledger sorts each write by the effective rules before and after. What isolates is refused, held for a
-person, answered from the isolation that is already open, or written down with its way back before the request leaves.
+person, answered from the isolation that is already open, or written down with its way back before the request leaves. A write that ARM
+has only taken stays `sent` until its operation is over.
 """
 
 import threading
@@ -16,7 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guardship.clock import Clock
-from guardship.cloud.arm import Actor, ArmResponse, ArmUnreachable, NetworkWrite, Reader, WriteKind
+from guardship.cloud.arm import Actor, ArmResponse, ArmUnreachable, NetworkWrite, Reader, WriteKind, holds, is_under_way
+from guardship.cloud.resource_id import ResourceId
 from guardship.containment import consent, guardrails, isolations, way_back
 from guardship.containment.consent import APPROVAL_KIND as APPROVAL_KIND
 from guardship.containment.consent import WriteHeld as WriteHeld
@@ -85,22 +87,40 @@ class Ledger:
         for effect in effects:
             guardrails.refuse_ourselves(effect, self._policy, isolates=self._sort(effect) is Sort.ISOLATES)
         before = around.get(str(write.resource_id))
+        left_behind = self._left_behind(write, effects, around)
         with self._database.transaction() as session:
             held = self._hold(session, write, machines, machine_count)
             if held is None:
-                self._write_down(session, write, effects, machines, before)
+                self._write_down(session, write, effects, machines | left_behind, before)
         if held is not None:
             raise held
         return None
 
     def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
-        if response.status >= 500:
+        if response.status >= 500 or response.is_doubtful:
             self.outcomes.not_known(write.write_id, f"ARM answered {response.status}")
         elif response.status >= 300:
             self.outcomes.failed(write.write_id, f"ARM answered {response.status}")
-        else:
+        elif response.write is None:
             body = response.body if isinstance(response.body, dict) else None
             self._done(write.write_id, body, arm)
+
+    def ended(self, write: NetworkWrite, body: dict[str, Any] | None, problem: str | None, arm: Reader) -> None:
+        """An operation that has failed may have been carried out all the same: the resource decides, now or when it can be read."""
+        if problem is None:
+            self._done(write.write_id, body, arm)
+            return
+        with self._database.reading() as session:
+            row = session.get_one(WriteRow, write.write_id)
+        try:
+            found = Surroundings(arm).get(row.resource_id)
+        except GuardshipError as error:
+            self.outcomes.not_known(write.write_id, str(error))
+            return
+        if _has_been_applied(row, found) and (row.method != "PUT" or holds(found, row.body)):
+            self._done(write.write_id, found, arm)
+        else:
+            self.outcomes.failed(write.write_id, problem)
 
     def failed(self, write: NetworkWrite, error: Exception) -> None:
         if isinstance(error, ArmUnreachable):
@@ -123,41 +143,59 @@ class Ledger:
             if not (is_starting or is_late or row.problem):
                 continue
             found = Surroundings(arm).get(row.resource_id)
+            if is_under_way(found):
+                continue
             if _has_been_applied(row, found):
                 self._done(row.write_id, found, arm)
             elif is_late:
                 self.outcomes.failed(row.write_id, row.problem or "the server stopped before the write was sent")
             else:
                 continue
+            self._end_of_releases(row)
             settled += 1
         return settled
 
-    def _done(self, write_id: str, body: dict[str, Any] | None, arm: Reader) -> None:
-        self.outcomes.done(write_id, body, still_closed=self._still_closed(write_id, arm))
+    def _end_of_releases(self, row: WriteRow) -> None:
+        """Whoever waited for the answer has gone: what their release has not put back stays until the next one."""
+        with self._database.reading() as session:
+            found = isolations.of_write(session, row.write_id) if row.sort == Sort.RELEASES else []
+        for isolation in found:
+            self.outcomes.release_broke_off(isolation.isolation_id, "an answer of the cloud came too late")
 
-    def _still_closed(self, write_id: str, arm: Reader) -> frozenset[str]:
-        """After a release: the machines that stay without a way although their isolation is undone."""
+    def _done(self, write_id: str, body: dict[str, Any] | None, arm: Reader) -> None:
+        """Done when the machines have been looked at too: what a write has closed can be one interface of several."""
         with self._database.reading() as session:
             row = session.get_one(WriteRow, write_id)
-            machines = [each.machine_id for each in isolations.of_write(session, write_id)] if row.sort == Sort.RELEASES else []
-        around = Surroundings(arm)
-        found = set()
-        for machine_id in machines:
-            try:
-                views = [around.view(body) for body in around.interfaces_of(machine_id)]
-            except GuardshipError as error:
-                log.warning("ledger.not_looked", machine_id=machine_id, reason=str(error))
-                continue
-            if views and all(is_closed(view) for view in views):
-                found.add(machine_id)
-        return frozenset(found)
+            machines = [each.machine_id for each in isolations.of_write(session, write_id)] if row.sort != Sort.NEITHER else []
+        try:
+            found = self._open_interfaces(row, machines, body, arm)
+        except GuardshipError as error:
+            log.warning("ledger.not_looked", write_id=write_id, reason=str(error))
+            if row.sort == Sort.ISOLATES:
+                self.outcomes.not_known(write_id, f"its machine could not be looked at: {error}")
+                return
+            found = {}
+        self.outcomes.done(write_id, body, open_interfaces=found)
+
+    def _open_interfaces(self, row: WriteRow, machines: list[str], body: dict[str, Any] | None, arm: Reader) -> dict[str, tuple[str, ...]]:
+        """What `isolate` has read a moment ago is not read again; what was written is known from the answer."""
+        seen = getattr(self._seen, "around", None) if row.sort == Sort.ISOLATES else None
+        around = seen or Surroundings(arm)
+        if body is not None and body.get("id"):
+            around.know([body])
+        if len(machines) > 1:
+            near = ResourceId.parse(row.resource_id)
+            around.machines(near)
+            around.interfaces(near)
+        looked = {machine_id: around.open_interfaces(machine_id) for machine_id in machines}
+        return {machine_id: names for machine_id, names in looked.items() if names is not None}
 
     def _known_answer(self, write: NetworkWrite, around: Surroundings) -> ArmResponse | None:
         """A second PUT of what an open isolation has already set is answered from there: one isolation, one change."""
         if write.kind is not WriteKind.INTERFACE or write.method != "PUT" or write.body is None:
             return None
         now = around.get(str(write.resource_id))
-        if now is None or _placing(now) != _placing(write.body, otherwise=now):
+        if now is None or _placing(now) != _placing(write.body, otherwise=now) or not holds(now, write.body):
             return None
         machine_id = id_in((now.get("properties") or {}).get("virtualMachine")).lower()
         with self._database.reading() as session:
@@ -169,6 +207,17 @@ class Ledger:
             done = [row for row in isolations.writes_of(session, opened.isolation_id) if row.state == WriteState.DONE]
         is_ours = any(row.resource_id.lower() == str(write.resource_id).lower() for row in done)
         return ArmResponse(status=200, headers={}, body=now) if is_ours else None
+
+    def _left_behind(self, write: NetworkWrite, effects: list[Effect], around: Surroundings) -> dict[str, dict[str, Any]]:
+        """A machine that lies in the closed group with no isolation open is taken up again, or nobody would ever release it."""
+        closed = self.closed_group_id.lower()
+        cut = [each for each in effects if each.before.group_id.lower() == each.after.group_id.lower() == closed]
+        machine_id = cut[0].before.machine_id if cut and write.kind is WriteKind.INTERFACE else ""
+        if not machine_id:
+            return {}
+        with self._database.reading() as session:
+            is_known = isolations.open_isolation(session, machine_id) is not None
+        return {} if is_known else {machine_id: around.get(machine_id) or {}}
 
     def _hold(self, session: Session, write: NetworkWrite, machines: dict[str, dict[str, Any]], machine_count: int) -> WriteHeld | None:
         now = self._clock.now()
@@ -190,13 +239,19 @@ class Ledger:
         opened = [found for each, theirs in touched.items() if theirs is sort and (found := isolations.open_isolation(session, each))]
         if sort is Sort.NEITHER and any(way_back.is_release_key(write.idempotency_key, each.isolation_id) for each in opened):
             sort = Sort.RELEASES
+        lost = None
+        if sort is Sort.NEITHER and machines:
+            sort, lost = Sort.ISOLATES, isolations.lost_write(session, str(write.resource_id))
         session.add(self._row(write, sort, WriteState.SENT, sorted(touched), before))
         session.flush()
         known = {each.machine_id for each in opened}
         opened += [self._open(session, key, _name(body), write.actor) for key, body in machines.items() if key not in known]
         for isolation in opened:
+            if lost is not None and _has_been_applied(lost, before):
+                lost.state, lost.problem = WriteState.DONE, None
+                isolations.link(session, lost.write_id, isolation.isolation_id)
             isolations.link(session, write.write_id, isolation.isolation_id)
-            if sort is Sort.RELEASES:
+            if sort is Sort.RELEASES and isolation.state != State.DRIFTED:  # whose drift is told until the release is done
                 isolation.state = State.RELEASING
             undo = way_back.undo_of(isolations.writes_of(session, isolation.isolation_id))
             way_back.save_file(self._files.folder, isolation, undo, self._files.endpoint)
@@ -277,6 +332,10 @@ def _placing(interface: dict[str, Any], *, otherwise: dict[str, Any] | None = No
 
 
 def _has_been_applied(row: WriteRow, now: dict[str, Any] | None) -> bool:
+    """Whether the cloud shows what a write asked. What the cloud itself calls failed is not opened, whatever it shows."""
+    state = ((now or {}).get("properties") or {}).get("provisioningState")
+    if row.sort == Sort.RELEASES and str(state).lower() == "failed":
+        return False
     if row.method == "DELETE":
         return now is None
     if now is None:

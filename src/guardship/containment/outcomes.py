@@ -1,9 +1,10 @@
 """What became of a write, for every isolation it belongs to: done, failed or not known; and the end of an isolation.
 
-An isolation ends when the last write to each resource it changed is a release. One that somebody else opened only in part, or by
-another resource, has drifted.
+An isolation ends when the last write to each resource it changed is a release. One that is open in part has drifted: an interface was
+left out or could not be closed, somebody else opened one, or its release broke off halfway.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,39 +38,54 @@ class Outcomes:
         self._clock = clock
         self._files = files
 
-    def done(self, write_id: str, after: dict[str, Any] | None, *, still_closed: frozenset[str] = frozenset()) -> None:
-        """`still_closed` are ids of machines that no packet reaches, whatever was released."""
+    def done(self, write_id: str, after: dict[str, Any] | None, *, open_interfaces: Mapping[str, Sequence[str]]) -> None:
+        """The names of the interfaces that are open now, by the ids of the machines that were looked at. Told once."""
         now = self._clock.now()
         with self._database.transaction() as session:
             row = session.get_one(WriteRow, write_id)
+            if row.state != WriteState.SENT:
+                return
             row.state, row.after, row.ended_at, row.problem = WriteState.DONE, after, now, None
             session.flush()
             for isolation in isolations.of_write(session, write_id):
                 if isolation.state not in OPEN_STATES:
                     continue
+                is_open_at = open_interfaces.get(isolation.machine_id)
                 if row.sort == Sort.ISOLATES:
-                    isolation.state = State.ISOLATED
+                    isolation.state = State.DRIFTED if is_open_at else State.ISOLATED
+                    isolation.problem = f"still open: {', '.join(is_open_at)}" if is_open_at else None
                     outbox.publish(session, _stream(isolation), OPENED, self._event(isolation, _who(row.actor)), at=now)
                 elif row.sort == Sort.RELEASES:
-                    self._released(session, isolation, row, still_closed)
+                    self._released(session, isolation, row, is_still_closed=is_open_at is not None and not is_open_at)
 
     def not_known(self, write_id: str, reason: str) -> None:
         """The request may or may not have been carried out: the cloud is asked later."""
         with self._database.transaction() as session:
-            session.get_one(WriteRow, write_id).problem = f"no answer yet: {reason}"
+            row = session.get_one(WriteRow, write_id)
+            if row.state == WriteState.SENT:
+                row.problem = f"no answer yet: {reason}"
 
     def failed(self, write_id: str, reason: str) -> None:
         now = self._clock.now()
         with self._database.transaction() as session:
             row = session.get_one(WriteRow, write_id)
+            if row.state != WriteState.SENT:
+                return
             row.state, row.problem, row.ended_at = WriteState.FAILED, reason, now
             session.flush()
             for isolation in isolations.of_write(session, write_id):
                 states = {each.state for each in isolations.writes_of(session, isolation.isolation_id) if each.sort == Sort.ISOLATES}
-                if isolation.state == State.RELEASING:
-                    isolation.state, isolation.problem = State.ISOLATED, f"the release failed: {reason}"
-                elif states == {WriteState.FAILED} and isolation.state in OPEN_STATES:
+                if states == {WriteState.FAILED} and isolation.state in OPEN_STATES:
                     isolation.state, isolation.problem, isolation.ended_at = State.FAILED, reason, now
+                elif isolation.state == State.RELEASING:
+                    _break_off(session, isolation, reason)
+
+    def release_broke_off(self, isolation_id: str, reason: str) -> None:
+        """The release will not go on by itself: whatever became of it, the isolation is in force again."""
+        with self._database.transaction() as session:
+            isolation = isolations.get(session, isolation_id)
+            if isolation.state == State.RELEASING:
+                _break_off(session, isolation, reason)
 
     def drifted(self, isolation_id: str, problem: str) -> None:
         with self._database.transaction() as session:
@@ -98,15 +114,13 @@ class Outcomes:
         self.end(isolation_id, by=actor.who, reason=actor.reason or "released; what it changed is gone from the cloud")
         return True
 
-    def _released(self, session: Session, isolation: Isolation, row: WriteRow, still_closed: frozenset[str]) -> None:
+    def _released(self, session: Session, isolation: Isolation, row: WriteRow, *, is_still_closed: bool) -> None:
         if isolations.not_back(isolations.writes_of(session, isolation.isolation_id)):
-            if way_back.is_release_key(row.idempotency_key, isolation.isolation_id):
-                isolation.state = State.RELEASING
-            else:
+            if not way_back.is_release_key(row.idempotency_key, isolation.isolation_id):
                 isolation.state = State.DRIFTED
                 isolation.problem = f"{_who(row.actor)} opened a way by {row.resource_id.rpartition('/')[2]}"
             return
-        isolation.problem = CLOSED_ELSEWHERE if isolation.machine_id in still_closed else None
+        isolation.problem = CLOSED_ELSEWHERE if is_still_closed else None
         self._end(session, isolation, _who(row.actor), row.actor.get("reason") or isolation.end_reason)
 
     def _end(self, session: Session, isolation: Isolation, by: str, reason: str | None) -> None:
@@ -119,6 +133,18 @@ class Outcomes:
     def _event(self, isolation: Isolation, by: str) -> dict[str, Any]:
         names = ("isolation_id", "machine_name", "incident_id", "run_id")
         return {name: getattr(isolation, name) for name in names} | {"by": by, "at": self._clock.now().isoformat()}
+
+
+def _break_off(session: Session, isolation: Isolation, reason: str) -> None:
+    """Back to what it was before the release, or drifted where the release has opened a part; later, while an answer is missing."""
+    session.flush()
+    writes = isolations.writes_of(session, isolation.isolation_id)
+    if isolations.has_unanswered(writes):
+        return
+    closed = {each.resource_id.lower() for each in writes if each.sort == Sort.ISOLATES and each.state == WriteState.DONE}
+    is_open_in_part = bool(closed - isolations.not_back(writes))
+    isolation.state = State.DRIFTED if is_open_in_part else State.ISOLATED
+    isolation.problem = f"the release failed: {reason}"
 
 
 def _stream(isolation: Isolation) -> str:

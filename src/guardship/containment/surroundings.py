@@ -11,7 +11,7 @@ from typing import Any
 from guardship.cloud.arm import NetworkWrite, Reader, WriteKind
 from guardship.cloud.azure.network import SecurityRule, Space, rules_of
 from guardship.cloud.resource_id import ResourceId
-from guardship.containment.exposure import InterfaceView
+from guardship.containment.exposure import InterfaceView, is_closed
 from guardship.errors import Fault, GuardshipError
 
 Body = dict[str, Any]
@@ -71,7 +71,14 @@ class Surroundings:
         """Those of the machine that there are; none when the machine is gone."""
         properties = (self.get(machine_id) or {}).get("properties") or {}
         wanted = (properties.get("networkProfile") or {}).get("networkInterfaces") or ()
+        self.look_up(id_in(each) for each in wanted)
         return [body for each in wanted if (body := self.get(id_in(each)))]
+
+    def open_interfaces(self, machine_id: str) -> tuple[str, ...] | None:
+        """Names of the machine's interfaces that let something through; None when it has no interface any more."""
+        found = self.interfaces_of(machine_id)
+        self.look_up(each for interface in found for each in decides_over(interface))
+        return tuple(str(each.get("name") or each["id"]) for each in found if not is_closed(self.view(each))) if found else None
 
     def view(self, interface: Body) -> InterfaceView:
         properties = interface.get("properties") or {}

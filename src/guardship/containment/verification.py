@@ -105,7 +105,7 @@ class Verification:
             isolation.live_sessions_cut = findings.live_sessions_cut
             isolation.metadata_service_blocked = findings.metadata_service_blocked
             isolation.verified_at = now
-            if isolation.contained_at is None and findings.is_contained:
+            if isolation.contained_at is None and findings.is_contained and isolation.state == State.ISOLATED:
                 isolation.contained_at = now
             session.add_all(_row(isolation_id, probe, now) for probe in probes)
             if not is_first and known == findings:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from guardship.api import app as api_app
@@ -127,7 +128,7 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         triggering=Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=_signing_key(vault, layout)),
         clouds=clouds,
         address=address,
-        leases=Leases(database, clock, policy, lambda account, name, actor: release_in(clouds, account, name, actor)),
+        leases=Leases(database, clock, policy, partial(release_in, clouds)),
         sign_in=SignInPolicy(settings.sign_in_tries, timedelta(hours=settings.session_hours)),
         is_secure=url.startswith("https://"),
         url=url,

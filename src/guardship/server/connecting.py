@@ -161,8 +161,8 @@ def policy_of(settings: Settings, *, is_lab: bool) -> Policy:
     )
 
 
-def release_in(clouds: Clouds, account: str, machine: str, actor: Actor) -> object:
-    return clouds.named(account).isolator.release(machine, actor=actor)
+def release_in(clouds: Clouds, account: str, machine_id: str, actor: Actor, *, with_others: bool = False) -> object:
+    return clouds.named(account).isolator.release(machine_id, actor=actor, with_others=with_others)
 
 
 def own_addresses() -> frozenset[str]:

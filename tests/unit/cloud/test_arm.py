@@ -1,9 +1,11 @@
 """Our client against the lab's ARM over TLS, in its simulated plane: what packets do is proved in tests/flows."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,6 +28,7 @@ from guardship.cloud.arm import (
     WriteKind,
 )
 from guardship.cloud.azure.compute import AzureProvider
+from guardship.cloud.writes import Body
 from guardship.errors import NotFound
 
 ACTOR = Actor(ActorKind.JOB, "IsolateVM", job_id="job_1")
@@ -38,6 +41,7 @@ class Witness:
         self.seen: list[NetworkWrite] = []
         self.answered: list[int] = []
         self.failures: list[Exception] = []
+        self.ends: list[str | None] = []
         self.refusal: Exception | None = None
         self.answer: ArmResponse | None = None
         self.reads = True
@@ -53,6 +57,9 @@ class Witness:
 
     def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
         self.answered.append(response.status)
+
+    def ended(self, write: NetworkWrite, body: Body | None, problem: str | None, arm: Reader) -> None:
+        self.ends.append(problem)
 
     def failed(self, write: NetworkWrite, error: Exception) -> None:
         self.failures.append(error)
@@ -145,6 +152,18 @@ def test_a_failed_operation_raises_what_it_says(arm: ArmClient, lab: Laboratory)
     with pytest.raises(ArmError, match="InternalServerError"):
         arm.put(before, actor=ACTOR)
     assert arm.get(interface_path(lab))["etag"] == before["etag"]
+
+
+def test_the_observer_is_told_the_end_of_what_arm_had_taken(arm: ArmClient, lab: Laboratory, witness: Witness) -> None:
+    before = arm.get(interface_path(lab))
+    response = arm.call("PUT", interface_path(lab), actor=ACTOR, body=before)
+    assert (response.write, witness.ends) == (witness.seen[0], []), "taken is not done"
+    arm.wait(response)
+    assert witness.ends == [None]
+    fault(lab, "fail_operation", count=1)
+    with pytest.raises(ArmError):
+        arm.put(arm.get(interface_path(lab)), actor=ACTOR)
+    assert str(witness.ends[1]).startswith("InternalServerError")
 
 
 def test_an_operation_that_takes_its_time_is_waited_for(arm: ArmClient, lab: Laboratory) -> None:
@@ -242,6 +261,56 @@ def test_a_server_that_stays_busy_is_asked_five_times_and_waited_for_as_it_asks(
     assert client.call("GET", "/subscriptions/s", actor=ACTOR).status == 429
     assert pauses == slept
     client.close()
+
+
+class Gateway:
+    """An ARM behind a gateway that answers 502 for the first PUT, which was carried out, and `following` for the next; after 401 none signs in."""
+
+    def __init__(self, following: int) -> None:
+        self.following = following
+        self.interface: dict[str, Any] = {"id": "/x", "etag": "1", "properties": {"networkSecurityGroup": None}}
+        self.puts = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/token"):
+            return httpx.Response(403 if self.puts else 200, json={"access_token": "t", "expires_in": 3600})
+        if request.method == "GET":
+            return httpx.Response(200, json=self.interface)
+        self.puts += 1
+        if self.puts == 1:
+            self.interface = json.loads(request.content) | {"etag": "2"}
+            return httpx.Response(502)
+        return httpx.Response(self.following, json={"error": {"code": "No", "message": "no"}})
+
+
+def put_behind(gateway: Gateway, witness: Witness) -> ArmResponse:
+    endpoint = ArmEndpoint("https://arm.test", "t", "s", "c", Secret("x"))
+    clock = HeldClock(datetime(2026, 11, 24, tzinfo=UTC))
+    witness.reads = False
+    client = ArmClient(endpoint, witness, clock, transport=httpx.MockTransport(gateway), sleep=lambda _: None)
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n"
+    body = {"id": "/x", "etag": "1", "properties": {"networkSecurityGroup": {"id": "/closed"}}}
+    try:
+        return client.call("PUT", path, actor=ACTOR, body=body, etag="1")
+    finally:
+        client.close()
+
+
+def test_a_write_that_a_gateway_gave_up_on_counts_as_done_when_it_was(witness: Witness) -> None:
+    response = put_behind(Gateway(412), witness)
+    assert (response.status, response.body["etag"], response.is_doubtful) == (200, "2", False)
+
+
+@pytest.mark.parametrize("status", [403, 409])
+def test_what_is_refused_after_a_gateway_gave_up_is_doubtful(witness: Witness, status: int) -> None:
+    response = put_behind(Gateway(status), witness)
+    assert (response.status, response.is_doubtful) == (status, True)
+
+
+def test_an_end_of_the_sign_in_leaves_an_earlier_attempt_unknown(witness: Witness) -> None:
+    with pytest.raises(ArmUnreachable, match="an earlier attempt"):
+        put_behind(Gateway(401), witness)
+    assert isinstance(witness.failures[0], ArmUnreachable)
 
 
 def test_many_threads_share_one_client(arm: ArmClient, lab: Laboratory) -> None:

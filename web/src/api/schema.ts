@@ -620,7 +620,7 @@ export interface paths {
         put?: never;
         /**
          * Release
-         * @description Put back exactly what was; refused when somebody else has changed an interface since, unless forced.
+         * @description Put back exactly what was; refused, unless forced, when somebody else has changed an interface since, or others would open too.
          */
         post: operations["release_api_v1_isolations__isolation_id__release_post"];
         delete?: never;

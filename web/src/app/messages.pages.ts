@@ -45,6 +45,7 @@ export const pages = {
   "containment.release": "Release {machine} …", "containment.releaseTitle": "Release {machine}?", "containment.releaseDo": "Release {machine}",
   "containment.keep": "Keep isolated", "containment.reasonNeeded": "Say why; it goes into the audit log.", "containment.releaseNote":
     "It can send and take connections again as soon as you release it.", "containment.force": "Release although it was changed since",
+  "containment.forceShared": "Release all of them",
   "containment.noGroup": "no group", "containment.cutNote": "The network group holds for new connections only. Restarting the machine ends the session but loses what is in memory.",
   "containment.cut": "Cut the session", "containment.isolateTitle": "Isolate a machine", "containment.noneFree": "There is no machine that is not isolated already.", "containment.plan": "What will change",
   "containment.isolateDo": "Isolate {machine}", "containment.cancel": "Not now", "containment.protected": "This machine is protected: another person has to approve.",

@@ -8,6 +8,12 @@ import { Shown } from "../../ui/states";
 import { useFocusBack } from "../../ui/focus-back";
 import { useSay } from "../../ui/words";
 
+// What a refused release may be forced over, by the refusal's code.
+const FORCE: Record<string, "containment.force" | "containment.forceShared"> = {
+  "containment.drifted": "containment.force",
+  "containment.shared": "containment.forceShared",
+};
+
 export function ReleaseDialog({ id, close }: { id: string; close: () => void }) {
   const say = useSay();
   useFocusBack();
@@ -24,7 +30,7 @@ export function ReleaseDialog({ id, close }: { id: string; close: () => void }) 
       close();
     },
   });
-  const hasDrifted = release.error instanceof ApiError && release.error.problem.code === "containment.drifted";
+  const force = release.error instanceof ApiError ? FORCE[release.error.problem.code ?? ""] : undefined;
   const go = () => {
     setAsked(true);
     if (reason.trim()) release.mutate();
@@ -43,7 +49,7 @@ export function ReleaseDialog({ id, close }: { id: string; close: () => void }) 
               <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
                 <Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
               </Field>
-              {hasDrifted && <Checkbox label={say("containment.force")} checked={isForced} onChange={(_, data) => setForced(data.checked === true)} />}
+              {force && <Checkbox label={say(force)} checked={isForced} onChange={(_, data) => setForced(data.checked === true)} />}
               <Refused error={release.error} />
             </DialogContent>
             <DialogActions>
