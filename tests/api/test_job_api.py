@@ -15,7 +15,7 @@ from guardship.automation.assets import AssetKind
 from guardship.automation.jobs import StreamKind
 from guardship.automation.workers import RunningJob, StreamsFull
 from guardship.clock import SystemClock
-from guardship.cloud.arm import ArmResponse
+from guardship.cloud.arm import Actor, ArmResponse
 from guardship.errors import Fault, GuardshipError
 from guardship.identity import audit
 from guardship.identity.audit import AuditEntry
@@ -23,7 +23,7 @@ from guardship.storage.database import Database
 from guardship.storage.vault import Vault
 
 CLOCK = SystemClock()
-JOB = RunningJob("job_1", "j1", "IsolateVM", 1, "run_1", "run 1")
+JOB = RunningJob("job_1", "j1", "IsolateVM", 1, "run_1", "run 1", "user ada")
 VM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web-1"
 
 
@@ -38,8 +38,10 @@ class Arm:
     """Answers with what it is given, or raises it."""
 
     answer: ArmResponse | GuardshipError = field(default_factory=lambda: ArmResponse(status=204, headers={}, body=None))
+    actors: list[Actor] = field(default_factory=list)
 
-    def call(self, *_: Any, **__: Any) -> ArmResponse:
+    def call(self, *_: Any, actor: Actor, **__: Any) -> ArmResponse:
+        self.actors.append(actor)
         if isinstance(self.answer, GuardshipError):
             raise self.answer
         return self.answer
@@ -116,6 +118,11 @@ def door(rooms: Rooms) -> Door:
 def test_an_answer_of_arm_without_a_body_comes_without_one(door: Door) -> None:
     answer = door.ask("DELETE", f"/arm{VM}")
     assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_a_jobs_write_names_the_person_behind_the_job(rooms: Rooms, door: Door) -> None:
+    door.ask("PUT", f"/arm{VM}", {})
+    assert [(actor.who, actor.person) for actor in rooms.arm.actors] == [("job IsolateVM", "user ada")]
 
 
 def test_a_write_that_waits_for_a_person_is_written_down(rooms: Rooms, door: Door) -> None:

@@ -108,7 +108,7 @@ def run_playbook(alert_id: str, body: RunIn, doors: DoorsHere, caller: Responder
     at = doors.clock.now()
     with doors.database.reading() as session:
         payload = alerts.alert_payload(session, alert_id, doors.address)
-    accepted = doors.triggering.run_on_alert(body.playbook_id, payload, by=who(caller))
+    accepted = doors.triggering.run_on_alert(body.playbook_id, payload, by=who(caller), person=caller.person)
     if accepted is None:
         raise TriggerRefused(payload["number"])
     with doors.database.transaction() as session:

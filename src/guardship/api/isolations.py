@@ -201,7 +201,7 @@ def end_sessions(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Re
 @router.post("/isolations/{isolation_id}/extend", status_code=202)
 def extend(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> dict[str, str]:
     """Ask for a longer lease; another person approves."""
-    approval = doors.leases.ask_to_extend(isolation_id, by=who(caller), reason=body.reason)
+    approval = doors.leases.ask_to_extend(isolation_id, by=who(caller), person=caller.person, reason=body.reason)
     return {"approval_id": approval.approval_id}
 
 
@@ -212,7 +212,7 @@ def _release(doors: Doors, row: Isolation, body: ReasonIn, caller: Caller) -> No
 
 def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:
     kind = ActorKind.USER if caller.user_id else ActorKind.SYSTEM
-    return Actor(kind, caller.name, incident_id=incident_id, reason=reason)
+    return Actor(kind, caller.name, incident_id=incident_id, reason=reason, person=caller.person)
 
 
 def isolation_facts(row: Isolation, doors: Doors) -> dict[str, Any]:

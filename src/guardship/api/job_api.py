@@ -124,7 +124,8 @@ async def arm(path: str, request: Request, doors: DoorsHere, job: AsJob) -> Resp
     cloud = await asyncio.to_thread(_cloud_for, doors, request, target, job)
     body = _json_of(await bounded(request, MOST_BODY_BYTES, hint=_LESS))
     incident_of: IncidentOf = request.app.state.incident_of
-    actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_of(job.run_id))
+    incident_id = incident_of(job.run_id)
+    actor = Actor(ActorKind.JOB, job.runbook, run_id=job.run_id, job_id=job.job_id, incident_id=incident_id, person=job.person)
     response = await asyncio.to_thread(_send, doors, cloud, request.method, target, body, request.headers.get("If-Match"), actor)
     if response.status in _WITHOUT_BODY:
         return Response(status_code=response.status)

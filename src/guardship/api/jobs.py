@@ -56,9 +56,8 @@ def list_jobs(doors: DoorsHere, caller: Reader, runbook: str | None = None, limi
 
 @router.post("/jobs", status_code=201)
 def create_job(body: JobIn, doors: DoorsHere, caller: Responder) -> JobOut:
-    job = doors.jobs.create(
-        body.name or str(uuid.uuid4()), body.runbook, body.parameters, run_on=body.run_on, actor=who(caller), run_id=None
-    )
+    name = body.name or str(uuid.uuid4())
+    job = doors.jobs.create(name, body.runbook, body.parameters, run_on=body.run_on, actor=who(caller), person=caller.person)
     with doors.database.transaction() as session:
         audit.record(session, who=who(caller), act="job.created", subject=job.name, at=doors.clock.now(), detail={"runbook": job.runbook})
     return _out(job)

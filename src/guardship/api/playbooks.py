@@ -158,7 +158,8 @@ def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
 @router.post("/playbooks/{playbook_id}/run", status_code=202)
 async def run_now(playbook_id: str, body: FireIn, doors: DoorsHere, caller: Responder) -> FiredOut:
     """Start by hand, with this as the trigger's body."""
-    fired = await doors.triggering.fire_manually(playbook_id, body.trigger, RequestCall("POST", {}, {}, body.body), by=who(caller))
+    call = RequestCall("POST", {}, {}, body.body)
+    fired = await doors.triggering.fire_manually(playbook_id, body.trigger, call, by=who(caller), person=caller.person)
     await asyncio.to_thread(_record, doors, who(caller), "playbook.run", playbook_id)
     return FiredOut(run_ids=[accepted.run_id for accepted in fired.accepted])
 

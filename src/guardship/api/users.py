@@ -199,7 +199,13 @@ def create_token(body: NewToken, request: Request, doors: DoorsHere, caller: Adm
     at = doors.clock.now()
     with doors.database.transaction() as session:
         row, secret = tokens.create_token(
-            session, body.name, role=body.role, scope=tuple(body.scope), life=timedelta(days=body.days), by=who(caller), at=at
+            session,
+            body.name,
+            role=body.role,
+            scope=tuple(body.scope),
+            life=timedelta(days=body.days),
+            by=caller.person or who(caller),  # a token made with a token is its maker's, too
+            at=at,
         )
         audit.record(session, who=who(caller), act="token.created", subject=row.name, at=at, detail={"role": row.role, "scope": row.scope})
         return TokenSecret(token=_token(row), secret=secret)

@@ -64,6 +64,7 @@ class JobRow(Base):
     walls: Mapped[str | None] = mapped_column(String(30))
     limits_held: Mapped[list[str]] = mapped_column(Json)
     actor: Mapped[str] = mapped_column(String(200))
+    person: Mapped[str | None] = mapped_column(String(200))  # behind the actor
     run_id: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(Moment, index=True)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -98,6 +99,7 @@ class Job:
     walls: str | None
     limits_held: tuple[str, ...]
     actor: str
+    person: str | None
     run_id: str | None
     created_at: datetime
     started_at: datetime | None
@@ -125,7 +127,15 @@ class JobStore:
         self._clock = clock
 
     def create(
-        self, name: str, runbook: str, parameters: dict[str, Any], *, run_on: str, actor: str, run_id: str | None
+        self,
+        name: str,
+        runbook: str,
+        parameters: dict[str, Any],
+        *,
+        run_on: str,
+        actor: str,
+        run_id: str | None,
+        person: str | None = None,
     ) -> tuple[Job, bool]:
         """The job of this name and whether it is new; parameters are checked against the published version."""
         with self._database.transaction() as session:
@@ -145,6 +155,7 @@ class JobStore:
                 attempt=0,
                 limits_held=[],
                 actor=actor,
+                person=person,
                 run_id=run_id,
                 created_at=self._clock.now(),
             )
@@ -262,6 +273,7 @@ def _job(row: JobRow) -> Job:
         walls=row.walls,
         limits_held=tuple(row.limits_held),
         actor=row.actor,
+        person=row.person,
         run_id=row.run_id,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -54,6 +54,7 @@ class RunningJob:
     attempt: int
     run_id: str | None
     actor: str
+    person: str | None = None  # behind the actor
 
 
 class StreamsFull(GuardshipError):
@@ -103,9 +104,17 @@ class Jobs:
             thread.join(timeout=5)
 
     def create(
-        self, name: str, runbook: str, parameters: dict[str, Any], *, run_on: str = "", actor: str, run_id: str | None = None
+        self,
+        name: str,
+        runbook: str,
+        parameters: dict[str, Any],
+        *,
+        run_on: str = "",
+        actor: str,
+        run_id: str | None = None,
+        person: str | None = None,
     ) -> Job:
-        job, is_new = self._store.create(name, runbook, parameters, run_on=run_on, actor=actor, run_id=run_id)
+        job, is_new = self._store.create(name, runbook, parameters, run_on=run_on, actor=actor, run_id=run_id, person=person)
         if is_new:
             self._line.put(job.job_id)
         return job
@@ -209,7 +218,7 @@ class Jobs:
         stop, token = threading.Event(), secrets.token_urlsafe(32)
         with self._lock:
             self._stops[job.job_id] = stop
-            self._tokens[_hash(token)] = RunningJob(job.job_id, job.name, job.runbook, job.attempt, job.run_id, job.actor)
+            self._tokens[_hash(token)] = RunningJob(job.job_id, job.name, job.runbook, job.attempt, job.run_id, job.actor, job.person)
         place = Place(slot, self._settings.folder / f"{job.job_id}-{job.attempt}", self._settings.socket, runbook.has_network, pwsh)
         pen = _Pen(self._store, job)
         try:

@@ -13,6 +13,8 @@ from guardship.cli.local_server import LocalServer
 from guardship.clock import SystemClock
 from guardship.cloud.accounts import endpoint_of, find_account
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, Unobserved
+from guardship.containment.isolation import has_drifted
+from guardship.containment.surroundings import Surroundings
 from guardship.errors import Fault, GuardshipError, counted
 from guardship.identity import audit
 from guardship.settings import Settings
@@ -49,7 +51,7 @@ def release(
     """Release an isolated machine: exactly what was is put back."""
     settings = Settings()
     if offline:
-        typer.echo(release_offline(settings, Path(machine), reason))
+        typer.echo(release_offline(settings, Path(machine), reason, is_forced=force))
         return
     typer.echo(release_online(settings, machine, reason, is_forced=force))
 
@@ -63,8 +65,11 @@ def release_online(settings: Settings, machine: str, reason: str, *, is_forced: 
     return f"{told} But: {isolation['problem']}." if isolation.get("problem") else told
 
 
-def release_offline(settings: Settings, file: Path, reason: str) -> str:
-    """Undo what the file says, with the account's secret from the data folder. The server finds out at its next start."""
+def release_offline(settings: Settings, file: Path, reason: str, *, is_forced: bool = False) -> str:
+    """Undo what the file says, with the account's secret from the data folder. The server finds out at its next start.
+
+    Raises NotReleased before anything is sent when somebody else has changed a resource since, unless forced.
+    """
     layout = Layout(settings.home)
     path = file if file.exists() else layout.isolations / file
     try:
@@ -82,23 +87,39 @@ def release_offline(settings: Settings, file: Path, reason: str) -> str:
                 endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))
             _write_down(database, content, reason, "containment.offline_release")
             with closing(ArmClient(endpoint, Unobserved(), SystemClock())) as arm:
-                _send(arm, undo, reason)
+                _send(arm, undo, reason, is_forced=is_forced)
             _write_down(database, content, reason, "containment.offline_released")
         finally:
             database.close()
     return f"{content['what']}: {counted(len(undo), 'resource')} put back. The server ends the isolation at its next start."
 
 
-def _send(arm: ArmClient, undo: list[dict[str, Any]], reason: str) -> None:
-    """What is gone from the cloud counts as put back."""
+def _send(arm: ArmClient, undo: list[dict[str, Any]], reason: str, *, is_forced: bool = False) -> None:
+    """What is gone from the cloud counts as put back; what changes between our look and our write is left alone."""
     actor = Actor(ActorKind.USER, _BY, reason=reason)
-    for each in undo:
-        response = arm.call(each["method"], each["resource_id"], actor=actor, body=each["body"], api_version=each["api_version"])
+    around = Surroundings(arm)
+    there = [(each, now) for each in undo if (now := around.get(each["resource_id"])) is not None]
+    for each, now in there:
+        if not is_forced and _is_foreign(each, now):
+            name = each["resource_id"].rpartition("/")[2]
+            raise NotReleased(
+                f"{name} was changed by somebody else since it was isolated",
+                hint="look at it in the cloud; release with --force to put back what it had before",
+            )
+    for each, now in there:
+        path, etag = each["resource_id"], str(now.get("etag") or "") or None
+        response = arm.call(each["method"], path, actor=actor, body=each["body"], etag=etag, api_version=each["api_version"])
         if response.status == 404:
             continue
         if response.status >= 300:
-            raise NotReleased(f"the cloud answered {response.status} to {each['resource_id']}: {response.body}")
+            raise NotReleased(f"the cloud answered {response.status} to {path}: {response.body}")
         arm.wait(response)
+
+
+def _is_foreign(undo: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a resource is neither as the isolation left it nor back already."""
+    is_back = undo["body"] is not None and not has_drifted(undo["body"], now)
+    return has_drifted(undo.get("left"), now) and not is_back
 
 
 def _write_down(database: Database, content: dict[str, Any], reason: str, act: str) -> None:

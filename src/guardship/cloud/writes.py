@@ -33,6 +33,7 @@ class Actor:
     job_id: str | None = None
     incident_id: str | None = None
     reason: str = ""
+    person: str | None = None  # behind the run, job or token, as audit names them: they give no consent to what it asks
 
     @property
     def who(self) -> str:

@@ -41,7 +41,15 @@ class Jobs(Protocol):
     """Jobs by their name; `create` with a known name gives the job that is there."""
 
     def create(
-        self, name: str, runbook: str, parameters: dict[str, object], *, run_on: str = "", actor: str, run_id: str | None
+        self,
+        name: str,
+        runbook: str,
+        parameters: dict[str, object],
+        *,
+        run_on: str = "",
+        actor: str,
+        run_id: str | None,
+        person: str | None,
     ) -> Job: ...
 
     def get(self, name: str) -> Job: ...
@@ -112,6 +120,7 @@ class AzureAutomation:
             run_on=str(properties.get("runOn") or ""),
             actor=context.actor,
             run_id=context.run_id,
+            person=context.person,
         )
         return _told(request, await self._awaited(request, job, context), context.guid)
 

@@ -276,7 +276,14 @@ class ArmDoor:
         arm = self._find()
         if arm is None:
             raise CallFailed("CloudAccountMissing", "no cloud account is connected for this host", may_retry=True)
-        actor = Actor(ActorKind.PLAYBOOK, context.playbook_name, context.run_id, None, context.incident_id, f"action {context.action_key}")
+        actor = Actor(
+            ActorKind.PLAYBOOK,
+            context.playbook_name,
+            run_id=context.run_id,
+            incident_id=context.incident_id,
+            reason=f"action {context.action_key}",
+            person=context.person,
+        )
         etag = next((value for name, value in headers.items() if name.lower() == "if-match"), None)
         # The double slash that playbooks write between the host and a resource id means one.
         parts = urlsplit(url)

@@ -60,6 +60,7 @@ def approval_needed(
         title=f"Isolate {names}: {concern.text}",
         detail={"write_id": write.write_id, "machine": names, "concern": concern.code, "incident_id": write.actor.incident_id},
         by=by,
+        person=write.actor.person,
         at=at,
     )
     return approval, concern.text

@@ -1,4 +1,4 @@
-"""What stands between a wish to isolate and the isolation: ourselves, protected machines, caps.
+"""What stands between a wish to isolate and the isolation: ourselves, a group that is not closed, protected machines, caps.
 
 Ourselves and the ways by which agents reach us are never cut. A protected machine, and any machine above the caps, waits for a person;
 the caps count distinct machines isolated now or in the past hour, so that a flood of alerts cannot take the company off the network.
@@ -28,6 +28,11 @@ class NeverCut(GuardshipError):
 
     def __init__(self, machine: str, why: str) -> None:
         super().__init__(f"{machine} is never cut off: {why}", hint="change it by hand in the cloud if you must")
+
+
+class GroupNotClosed(GuardshipError):
+    code = "containment.group_not_closed"
+    fault = Fault.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,12 @@ def refuse_ourselves(effect: Effect, policy: Policy, *, isolates: bool) -> None:
         raise NeverCut(name, "this server runs on it")
     if (port := shut_door(effect.before, effect.after, policy.own_ports)) is not None:
         raise NeverCut(name, f"this server runs on it, and its port {port} would no longer be reached")
+
+
+def refuse_open_group(group_id: str, machine: str, way: str | None) -> None:
+    """A group that leaves a way open (see `exposure.told_way`) isolates nobody."""
+    if way is not None:
+        raise GroupNotClosed(f"{group_id.rpartition('/')[2]} would leave {machine} a way: {way}", hint="make the group deny it")
 
 
 def concern_about(

@@ -9,8 +9,9 @@ from typing import Any
 
 from guardship.cloud.arm import Actor, ArmClient, ArmError
 from guardship.cloud.provider import CloudProvider, Interface, Machine
-from guardship.containment import isolations, way_back
-from guardship.containment.exposure import denies_metadata, is_closed, open_way
+from guardship.containment import guardrails, isolations, way_back
+from guardship.containment.exposure import denies_metadata, told_way
+from guardship.containment.guardrails import GroupNotClosed as GroupNotClosed
 from guardship.containment.guardrails import is_protected
 from guardship.containment.isolations import Isolation
 from guardship.containment.ledger import Ledger
@@ -29,11 +30,6 @@ class NothingToIsolate(GuardshipError):
 
     def __init__(self, machine: str) -> None:
         super().__init__(f"{machine} has no network interface")
-
-
-class GroupNotClosed(GuardshipError):
-    code = "containment.group_not_closed"
-    fault = Fault.CONFLICT
 
 
 class NotIsolated(GuardshipError):
@@ -125,8 +121,8 @@ class Isolator:
         steps, shuts_metadata = [], True
         for interface in interfaces:
             after = replace(around.view(interface.body), interface_rules=rules, group_id=self._closed_group_id)
-            way = open_way(after)
-            steps.append(Step(interface, interface.group_id or "", self._closed_group_id, is_closed(after), _told(way)))
+            way = told_way(after)
+            steps.append(Step(interface, interface.group_id or "", self._closed_group_id, way is None, way))
             shuts_metadata = shuts_metadata and denies_metadata(after)
         return Plan(machine, self._closed_group_id, tuple(steps), is_protected(machine.tags), shuts_metadata), around
 
@@ -137,11 +133,8 @@ class Isolator:
         """
         for tries_left in reversed(range(_TRIES_ON_CONFLICT)):
             plan, around = self._plan(machine_name)
-            if way := next((step.way_left_open for step in plan.steps if not step.is_closed_after), None):
-                raise GroupNotClosed(
-                    f"{self._closed_group_id.rpartition('/')[2]} would leave {plan.machine.name} a way: {way}",
-                    hint="make the group deny it",
-                )
+            for step in plan.steps:
+                guardrails.refuse_open_group(plan.closed_group_id, plan.machine.name, step.way_left_open)
             try:
                 with self._ledger.seen(around):
                     for step in plan.steps:
@@ -249,9 +242,3 @@ def _essence(value: Any) -> Any:
     if isinstance(value, list):
         return [_essence(inner) for inner in value]
     return value.lower() if isinstance(value, str) and value.startswith("/subscriptions/") else value
-
-
-def _told(packet: Any) -> str | None:
-    if packet is None:
-        return None
-    return f"{packet.direction} {packet.protocol} {packet.source} to {packet.destination}:{packet.destination_port}"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, delete, func, select
+from sqlalchemy import ColumnElement, Index, String, Text, delete, func, select
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from guardship.errors import NotFound
@@ -157,9 +157,18 @@ def isolation_of(session: Session, machine: str) -> Isolation:
 
 def open_by_name(session: Session, machine: str) -> Isolation | None:
     """By the machine's name or id, as they were when it was isolated."""
-    wanted = machine.lower()
-    is_meant = (func.lower(Isolation.machine_name) == wanted) | (Isolation.machine_id == wanted)
-    return session.scalars(select(Isolation).where(is_meant, Isolation.state.in_(OPEN_STATES))).first()
+    return session.scalars(select(Isolation).where(_is_meant(machine), Isolation.state.in_(OPEN_STATES))).first()
+
+
+def last_of(session: Session, machine: str) -> Isolation | None:
+    """The machine's newest isolation, open or not, by its name or id."""
+    return session.scalars(select(Isolation).where(_is_meant(machine)).order_by(Isolation.number.desc())).first()
+
+
+def was_released_by(session: Session, isolation: Isolation, *, run_id: str) -> bool:
+    """Whether it ended by a write of this run."""
+    releases = [write for write in writes_of(session, isolation.isolation_id) if write.sort == Sort.RELEASES]
+    return isolation.state == State.RELEASED and bool(releases) and releases[-1].actor.get("run_id") == run_id
 
 
 def get(session: Session, isolation_id: str) -> Isolation:
@@ -254,3 +263,7 @@ def prune_probes(session: Session, *, at: datetime) -> int:
     for start in range(0, len(gone), 500):
         session.execute(delete(ProbeRow).where(ProbeRow.probe_id.in_(gone[start : start + 500])))
     return len(gone)
+
+
+def _is_meant(machine: str) -> ColumnElement[bool]:
+    return (func.lower(Isolation.machine_name) == machine.lower()) | (Isolation.machine_id == machine.lower())

@@ -57,7 +57,7 @@ class Leases:
                 self._ask(isolation, now)
         return len(ended)
 
-    def ask_to_extend(self, isolation_id: str, *, by: str, reason: str) -> Approval:
+    def ask_to_extend(self, isolation_id: str, *, by: str, reason: str, person: str | None = None) -> Approval:
         with self._database.transaction() as session:
             isolation = isolations.get(session, isolation_id)
             return approvals.ask(
@@ -67,6 +67,7 @@ class Leases:
                 title=f"Keep {isolation.machine_name} isolated for {_told(self._policy.lease)} more: {reason}",
                 detail={"isolation_id": isolation_id, "machine": isolation.machine_name},
                 by=by,
+                person=person,
                 at=self._clock.now(),
             )
 

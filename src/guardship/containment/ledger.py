@@ -22,7 +22,7 @@ from guardship.cloud.resource_id import ResourceId
 from guardship.containment import consent, guardrails, isolations, way_back
 from guardship.containment.consent import APPROVAL_KIND as APPROVAL_KIND
 from guardship.containment.consent import WriteHeld as WriteHeld
-from guardship.containment.exposure import is_closed
+from guardship.containment.exposure import is_closed, told_way
 from guardship.containment.guardrails import Policy
 from guardship.containment.isolations import Isolation, Sort, State, WriteRow, WriteState
 from guardship.containment.outcomes import OPENED as OPENED
@@ -59,11 +59,10 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._policy = policy
-        self._files = Files(folder, endpoint)
         self._account = account
         self._is_simulated = is_simulated
         self.closed_group_id = closed_group_id
-        self.outcomes = Outcomes(database, clock, self._files)
+        self.outcomes = Outcomes(database, clock, Files(folder, endpoint))
         self._seen = threading.local()
 
     @contextmanager
@@ -86,6 +85,7 @@ class Ledger:
         machines = {effect.before.machine_id: around.get(effect.before.machine_id) or {} for effect in isolating}
         for effect in effects:
             guardrails.refuse_ourselves(effect, self._policy, isolates=self._sort(effect) is Sort.ISOLATES)
+            self._refuse_open_group(effect)
         before = around.get(str(write.resource_id))
         left_behind = self._left_behind(write, effects, around)
         with self._database.transaction() as session:
@@ -95,6 +95,13 @@ class Ledger:
         if held is not None:
             raise held
         return None
+
+    def _refuse_open_group(self, effect: Effect) -> None:
+        """Whoever brings an interface to the closed group is told when it would not be closed there."""
+        before, after = effect.before, effect.after
+        if after.group_id.lower() == self.closed_group_id.lower() != before.group_id.lower():
+            name = (before.machine_id or before.interface_id).rpartition("/")[2]
+            guardrails.refuse_open_group(after.group_id, name, told_way(after))
 
     def after(self, write: NetworkWrite, response: ArmResponse, arm: Reader) -> None:
         if response.status >= 500 or response.is_doubtful:
@@ -253,8 +260,7 @@ class Ledger:
             isolations.link(session, write.write_id, isolation.isolation_id)
             if sort is Sort.RELEASES and isolation.state != State.DRIFTED:  # whose drift is told until the release is done
                 isolation.state = State.RELEASING
-            undo = way_back.undo_of(isolations.writes_of(session, isolation.isolation_id))
-            way_back.save_file(self._files.folder, isolation, undo, self._files.endpoint)
+            self.outcomes.keep_file(session, isolation)
         self._note_opened_on_the_way(session, write, sort, touched)
         detail = {
             "write_id": write.write_id,

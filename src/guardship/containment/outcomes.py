@@ -57,6 +57,13 @@ class Outcomes:
                     outbox.publish(session, _stream(isolation), OPENED, self._event(isolation, _who(row.actor)), at=now)
                 elif row.sort == Sort.RELEASES:
                     self._released(session, isolation, row, is_still_closed=is_open_at is not None and not is_open_at)
+                if isolation.state in OPEN_STATES:
+                    self.keep_file(session, isolation)
+
+    def keep_file(self, session: Session, isolation: Isolation) -> None:
+        """The readable file says the way back and what was left, as the rows do."""
+        undo = way_back.undo_of(isolations.writes_of(session, isolation.isolation_id))
+        way_back.save_file(self._files.folder, isolation, undo, self._files.endpoint)
 
     def not_known(self, write_id: str, reason: str) -> None:
         """The request may or may not have been carried out: the cloud is asked later."""

@@ -1,12 +1,13 @@
 """The way back of an isolation: what has to be put back, and the readable file of it that lies beside the database.
 
-A resource that the isolation changed goes back to what it was before the first write that belongs to the isolation.
+A resource that the isolation changed goes back to what it was before the first write that belongs to the isolation. What the last write
+left is kept beside it: where the cloud shows something else by then, somebody else was there.
 """
 
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,23 @@ class Undo:
     resource_id: str
     api_version: str
     body: Any
+    left: Any = None  # what the isolation's last write left, as the cloud told it
 
 
 def undo_of(writes: list[WriteRow]) -> list[Undo]:
     """Newest resource first; of the writes that were sent, whether or not their answer came."""
     first: dict[str, WriteRow] = {}
+    left: dict[str, Any] = {}
     changed = set()
     for write in writes:
         if write.state not in (WriteState.DONE, WriteState.SENT):
             continue
         first.setdefault(write.resource_id.lower(), write)
+        if write.after is not None:
+            left[write.resource_id.lower()] = write.after
         if write.sort == Sort.ISOLATES:
             changed.add(write.resource_id.lower())
-    undo = [_undo(write) for key, write in reversed(first.items()) if key in changed]
+    undo = [_undo(write, left.get(key)) for key, write in reversed(first.items()) if key in changed]
     return [each for each in undo if each is not None]
 
 
@@ -62,7 +67,7 @@ def save_file(folder: Path, isolation: Isolation, undo: list[Undo], endpoint: di
         "opened_by": isolation.opened_by,
         "account": isolation.account,
         "endpoint": endpoint,
-        "undo": [{"method": u.method, "resource_id": u.resource_id, "api_version": u.api_version, "body": u.body} for u in undo],
+        "undo": [asdict(each) for each in undo],
     }
     draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
     with draft.open("w", encoding="utf-8") as file:
@@ -73,9 +78,9 @@ def save_file(folder: Path, isolation: Isolation, undo: list[Undo], endpoint: di
     return target
 
 
-def _undo(write: WriteRow) -> Undo | None:
+def _undo(write: WriteRow, left: Any) -> Undo | None:
     if write.before is not None:
-        return Undo("PUT", write.resource_id, write.api_version, write.before)
+        return Undo("PUT", write.resource_id, write.api_version, write.before, left)
     if write.kind == WriteKind.RULE:
-        return Undo("DELETE", write.resource_id, write.api_version, None)
+        return Undo("DELETE", write.resource_id, write.api_version, None, left)
     return None  # a group or subnet that was made on the way stays: others may use it by now

@@ -38,6 +38,7 @@ class Approval(Base):
     title: Mapped[str] = mapped_column(Text)
     detail: Mapped[Any] = mapped_column(Json)
     asked_by: Mapped[str] = mapped_column(String(200))
+    person: Mapped[str | None] = mapped_column(String(200))  # behind who asked: of a playbook or job who started it, of a token who made it
     asked_at: Mapped[datetime] = mapped_column(Moment)
     expires_at: Mapped[datetime] = mapped_column(Moment)
     answer: Mapped[str] = mapped_column(String(20), index=True)
@@ -58,14 +59,24 @@ class OwnRequest(GuardshipError):
 
     def __init__(self) -> None:
         super().__init__(
-            "nobody approves what they asked for themselves", hint="ask another responder, or have one added under Admin, Access"
+            "nobody approves what they asked for themselves, or by a playbook, job or token of theirs",
+            hint="ask another responder, or have one added under Admin, Access",
         )
 
 
 def ask(
-    session: Session, *, kind: str, subject: str, title: str, detail: dict[str, Any], by: str, at: datetime, life: timedelta = LIFE
+    session: Session,
+    *,
+    kind: str,
+    subject: str,
+    title: str,
+    detail: dict[str, Any],
+    by: str,
+    at: datetime,
+    person: str | None = None,
+    life: timedelta = LIFE,
 ) -> Approval:
-    """The waiting approval of this kind and subject, made when there is none."""
+    """The waiting approval of this kind and subject, made when there is none. `person` stands behind `by`, where that is not a person."""
     waiting = session.scalars(
         select(Approval).where(
             Approval.kind == kind, Approval.subject == subject, Approval.answer == Answer.WAITING, Approval.expires_at > at
@@ -80,6 +91,7 @@ def ask(
         title=title,
         detail=detail,
         asked_by=by,
+        person=person,
         asked_at=at,
         expires_at=at + life,
         answer=Answer.WAITING,
@@ -92,11 +104,11 @@ def ask(
 
 
 def answer(session: Session, approval_id: str, *, is_approved: bool, by: str, reason: str, at: datetime) -> Approval:
-    """The first answer counts; nobody answers what they asked for themselves."""
+    """The first answer counts; nobody answers what they asked for, by their own hand or another."""
     approval = get(session, approval_id)
     if approval.answer != Answer.WAITING or approval.expires_at <= at:
-        raise AlreadyAnswered(f"{approval.title}: this was {_state(approval, at)}")
-    if approval.asked_by == by:
+        raise AlreadyAnswered(f"{approval.title}: this was {outcome_of(approval, at)}")
+    if by in (approval.asked_by, approval.person):
         raise OwnRequest
     approval.answer = Answer.APPROVED if is_approved else Answer.REFUSED
     approval.answered_by, approval.answered_at, approval.reason = by, at, reason
@@ -145,6 +157,13 @@ def get(session: Session, approval_id: str) -> Approval:
     return approval
 
 
+def outcome_of(approval: Approval, at: datetime) -> str:
+    """What became of it: refused by somebody, say, or expired."""
+    if approval.answer == Answer.WAITING and approval.expires_at <= at:
+        return Answer.EXPIRED.value
+    return f"{approval.answer} by {approval.answered_by}" if approval.answered_by else approval.answer
+
+
 def waiting(session: Session, *, at: datetime) -> list[Approval]:
     query = select(Approval).where(Approval.answer == Answer.WAITING, Approval.expires_at > at).order_by(Approval.expires_at)
     return list(session.scalars(query))
@@ -152,9 +171,3 @@ def waiting(session: Session, *, at: datetime) -> list[Approval]:
 
 def recent(session: Session, *, limit: int = 100) -> list[Approval]:
     return list(session.scalars(select(Approval).order_by(Approval.asked_at.desc()).limit(limit)))
-
-
-def _state(approval: Approval, at: datetime) -> str:
-    if approval.answer == Answer.WAITING and approval.expires_at <= at:
-        return Answer.EXPIRED.value
-    return f"{approval.answer} by {approval.answered_by}"

@@ -93,6 +93,7 @@ class Caller:
     session_id: str | None = None
     token_id: str | None = None
     scope: tuple[str, ...] = ()
+    person: str | None = None  # who answers for what is done: the person, or who made the token
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,8 @@ def caller_of(session: Session, token: str, *, at: datetime) -> Caller | None:
     if row is None:
         return None
     signed_in, user = row
-    return Caller(user.name, user.display_name, Role(user.role), user.user_id, session_id=signed_in.session_id)
+    person = f"user {user.name}"
+    return Caller(user.name, user.display_name, Role(user.role), user.user_id, session_id=signed_in.session_id, person=person)
 
 
 def guard_of(token: str) -> str:

@@ -39,7 +39,10 @@ class BadToken(GuardshipError):
 def create_token(
     session: Session, name: str, *, role: Role, scope: tuple[str, ...], life: timedelta, by: str, at: datetime
 ) -> tuple[ApiToken, str]:
-    """The token's row and its secret, which is shown once. `scope` holds first parts of API paths (`runs`, `search`); empty means all."""
+    """The token's row and its secret, which is shown once. `by` answers for what is done with it.
+
+    `scope` holds first parts of API paths (`runs`, `search`); empty means all.
+    """
     if not timedelta() < life <= LONGEST_LIFE:
         raise BadToken("a token lives between a moment and 365 days")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -63,7 +66,8 @@ def caller_of_token(session: Session, secret: str, *, at: datetime) -> Caller | 
     ).first()
     if row is None:
         return None
-    return Caller(f"token {row.name}", row.name, Role(row.role), None, token_id=row.token_id, scope=tuple(row.scope))
+    scope, role = tuple(row.scope), Role(row.role)
+    return Caller(f"token {row.name}", row.name, role, None, token_id=row.token_id, scope=scope, person=row.created_by)
 
 
 def tokens(session: Session) -> list[ApiToken]:

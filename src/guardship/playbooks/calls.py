@@ -7,9 +7,9 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from guardship.clock import Clock, from_micros, to_micros
-from guardship.playbooks.connector import CallContext, CallFailed, ConnectorRequest, ConnectorResponse, ConnectorSet, Probing
+from guardship.playbooks.connector import CallContext, CallFailed, CallHeld, ConnectorRequest, ConnectorResponse, ConnectorSet, Probing
 from guardship.playbooks.definition import Outside, Workflow
-from guardship.playbooks.events import Call, Failure
+from guardship.playbooks.events import WAITS_FOR_APPROVAL, Call, Failure, Held
 from guardship.playbooks.expressions.values import text_of
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.turn import Run
@@ -60,6 +60,9 @@ class Caller:
             return Came(response.status_code, headers, response.body, was_probed=was_probed)
         except CallFailed as error:
             return Came(failure=Failure(error.code, error.message, error.may_retry, is_unknown=error.is_unknown))
+        except CallHeld as error:
+            held = Held(error.approval_id, to_micros(error.until))
+            return Came(failure=Failure(WAITS_FOR_APPROVAL, error.message, held=held))
         except TimeoutError:
             return Came(failure=Failure("ActionTimedOut", "the call was not answered before its deadline", is_timeout=True))
         except Exception as error:
@@ -127,4 +130,6 @@ def context_of(call: Call, run: Run, connection: Mapping[str, Any]) -> CallConte
         incident_id=run.correlation.get("incident_id"),
         alert_id=run.correlation.get("alert_id"),
         connection=connection,
+        person=run.correlation.get("person"),
+        approval_id=call.approval_id,
     )

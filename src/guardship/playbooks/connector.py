@@ -1,7 +1,7 @@
 """What a playbook can do: a connector has a name and operations; each operation says what a crash in its middle calls for.
 
 Connectors live above this package; `server.py` hands them over as a `ConnectorSet`. `retry` may be called again with the same key,
-`probe` is asked first whether it was done, `ask` waits for a person.
+`probe` is asked first whether it was done, `ask` waits for a person. A call never waits for a person itself: it raises `CallHeld`.
 """
 
 import re
@@ -85,6 +85,8 @@ class CallContext:
     incident_id: str | None
     alert_id: str | None
     connection: Mapping[str, Any]  # parameters of the connection this action uses, unsealed
+    person: str | None = None  # who started the run, if a person did
+    approval_id: str | None = None  # what this call has waited for
 
     @property
     def guid(self) -> str:
@@ -105,6 +107,17 @@ class CallFailed(GuardshipError):
         self.code = code
         self.may_retry = may_retry
         self.is_unknown = is_unknown
+
+
+class CallHeld(GuardshipError):
+    """A call that did nothing, for a person has to approve it. It is made again with this approval once that is answered, or at `until`."""
+
+    code = "connector.call_held"
+
+    def __init__(self, approval_id: str, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.approval_id = approval_id
+        self.until = until
 
 
 class Connector(Protocol):

@@ -231,7 +231,7 @@ def _take_timer(progress: Progress, fired: TimerFired) -> None:
     progress.emit(EventKind.TIMER_FIRED, fired.key, {"due_at": fired.due_at})
     progress.commands.append(DropTimer(fired.key))
     if isinstance(action.deed, Outside):
-        outside.send(progress, action, frame, action.deed, record.inputs, attempt=record.attempt + 1)
+        outside.go_on(progress, action, frame, action.deed, record)
     else:
         progress.end(action, frame, {"status": Status.SUCCEEDED.value, "code": "OK"})
 

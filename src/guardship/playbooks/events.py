@@ -17,6 +17,7 @@ from guardship.playbooks.expressions.values import EvaluationFailed, Value
 from guardship.storage.blobs import MOST_BYTES
 
 ENGINE_VERSION = 1
+WAITS_FOR_APPROVAL = "WaitsForApproval"  # the code of an action whose call is held
 
 
 PAYLOADS = ("inputs", "outputs", "items", "value", "trigger")
@@ -111,12 +112,14 @@ class Call:
     deadline_at: int
     has_effect: bool
     asks_first: bool = False  # after a crash: ask the target whether it was done
+    approval_id: str | None = None  # what the call has waited for
 
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
     key: str
     due_at: int
+    approval_id: str | None = None  # whose answer brings it forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +163,21 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The call waits for a person, until this moment at the latest."""
+
+    approval_id: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     code: str
     message: str
     may_retry: bool = False
     is_timeout: bool = False
     is_unknown: bool = False
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)

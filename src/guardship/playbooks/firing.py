@@ -44,4 +44,5 @@ class Firing:
     alert_id: str | None = None
     incident_id: str | None = None
     by: str = ""
+    person: str | None = None  # behind `by`: of a token who made it
     client_tracking_id: str | None = None

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from guardship.clock import Clock, to_micros
 from guardship.ids import new_id
 from guardship.playbooks.definition import Workflow
-from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, encode_payloads
+from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, SetTimer, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal_reading import JournalReading
 from guardship.playbooks.journal_rows import Rows
@@ -72,7 +72,7 @@ class Append:
     expected_version: int
     rows: list[tuple[Any, ...]]
     actions: list[tuple[Any, ...]]
-    timers: dict[str, int | None]
+    timers: dict[str, SetTimer | None]  # None: dropped
     taken: list[tuple[str, int, str]]  # message, position, disposition
     head: tuple[Any, ...]  # status, code, error, started_at, ended_at, due_at
     blobs: list[OwnedBlob] = field(default_factory=list)
@@ -88,11 +88,11 @@ class Append:
         rows.actions.extend(self.actions)
         if self.forgets:
             rows.forgotten.append((self.run_id,))
-        for key, due_at in self.timers.items():
-            if due_at is None:
+        for key, timer in self.timers.items():
+            if timer is None:
                 rows.dropped_timers.append((self.run_id, key))
             else:
-                rows.timers.append((self.run_id, key, due_at, None))
+                rows.timers.append((self.run_id, key, timer.due_at, None, timer.approval_id))
         for message_id, position, disposition in self.taken:
             cursor.execute(_TAKE_MESSAGE, (position, disposition, message_id))
         return version
@@ -168,6 +168,7 @@ _FIRE = (
     "UPDATE playbooks_timer SET fired_at=? WHERE (run_id, key) IN (SELECT run_id, key FROM playbooks_timer "
     "WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 200) RETURNING run_id"
 )
+_FIRE_ANSWERED = "UPDATE playbooks_timer SET fired_at=? WHERE approval_id=? AND fired_at IS NULL RETURNING run_id"
 _TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
 _INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
 
@@ -265,6 +266,11 @@ class Journal(JournalReading):
     async def fire_due(self) -> list[str]:
         now = self._now()
         rows = await self._do(_FIRE, (now, now), lambda cursor: cursor.fetchall())
+        return list(dict.fromkeys(row[0] for row in rows))
+
+    async def fire_answered(self, approval_id: str) -> list[str]:
+        """Bring forward what waits for this approval; the runs that go on."""
+        rows = await self._do(_FIRE_ANSWERED, (self._now(), approval_id), lambda cursor: cursor.fetchall())
         return list(dict.fromkeys(row[0] for row in rows))
 
     def deliver(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:

@@ -31,7 +31,7 @@ class Rows:
     ends: list[tuple[Any, ...]] = field(default_factory=list)
     journal: list[tuple[Any, ...]] = field(default_factory=list)
     actions: list[tuple[Any, ...]] = field(default_factory=list)
-    timers: list[tuple[str, str, int, int | None]] = field(default_factory=list)
+    timers: list[tuple[str, str, int, int | None, str | None]] = field(default_factory=list)
     dropped_timers: list[tuple[str, str]] = field(default_factory=list)
     forgotten: list[tuple[str]] = field(default_factory=list)
 

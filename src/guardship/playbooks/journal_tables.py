@@ -97,7 +97,14 @@ TIMER = Table(
     Column("key", Text, primary_key=True),
     Column("due_at", BigInteger, nullable=False),
     Column("fired_at", BigInteger),
+    Column("approval_id", String(40)),  # whose answer brings it forward
     Index("ix_playbooks_timer_due", "due_at", sqlite_where=text("fired_at IS NULL"), postgresql_where=text("fired_at IS NULL")),
+    Index(
+        "ix_playbooks_timer_approval",
+        "approval_id",
+        sqlite_where=text("approval_id IS NOT NULL"),
+        postgresql_where=text("approval_id IS NOT NULL"),
+    ),
 )
 
 MESSAGE = Table(

@@ -8,7 +8,7 @@ import orjson
 
 from guardship.playbooks.connector import Recovery
 from guardship.playbooks.definition import Action, Outside, Pause, RetryPolicy, Status
-from guardship.playbooks.events import Answered, Call, Decided, DropTimer, EventKind, SetTimer
+from guardship.playbooks.events import WAITS_FOR_APPROVAL, Answered, Call, Decided, DropTimer, EventKind, Failure, Held, SetTimer
 from guardship.playbooks.expressions.values import EvaluationFailed, Value
 from guardship.playbooks.progress import Progress
 from guardship.playbooks.state import Frame, Record
@@ -61,12 +61,14 @@ def send(
     attempt: int,
     asks_first: bool = False,
     replayed: bool = False,
+    held: Record | None = None,
 ) -> None:
-    """Write down the intent and ask for the call."""
+    """Write down the intent and ask for the call. One that was `held` keeps its deadline, however long the answer took."""
     key = frame.prefix + action.key
     operation = deed.operation
     limit = operation.timeout_seconds if action.timeout_seconds is None else min(action.timeout_seconds, operation.timeout_seconds)
-    deadline_at = progress.at + int(limit * SECOND)
+    deadline_at = _deadline_of(held) or progress.at + int(limit * SECOND)
+    approval_id = held.approval_id if held else None
     idempotent = idempotency_key(progress.state.run_id, action, frame)
     body: dict[str, Any] = {
         "attempt": attempt,
@@ -76,18 +78,24 @@ def send(
         "idempotency_key": idempotent,
         "deadline_at": deadline_at,
     }
-    if attempt == 1:
+    if approval_id:
+        body["approval_id"] = approval_id
+    elif attempt == 1:
         body["inputs"] = inputs
     if replayed:
         body["replayed"] = True
     progress.emit(EventKind.ACTION_STARTED, key, body)
+    effect, connector = operation.has_effect, deed.connector
     progress.commands.append(
-        Call(key, action.name, deed.connector, operation.name, inputs, attempt, idempotent, deadline_at, operation.has_effect, asks_first)
+        Call(key, action.name, connector, operation.name, inputs, attempt, idempotent, deadline_at, effect, asks_first, approval_id)
     )
 
 
 def take_answer(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record, answer: Answered) -> None:
     failure = answer.failure
+    if failure is not None and failure.held is not None:
+        wait_for_approval(progress, frame.prefix + action.key, record, failure, failure.held)
+        return
     if failure is not None and failure.is_unknown and recovery_of(deed) is Recovery.ASK:
         leave_unknown(progress, frame.prefix + action.key, record, failure.message)
         return
@@ -138,6 +146,33 @@ def plan_retry(progress: Progress, key: str, policy: RetryPolicy, answer: Answer
     progress.commands.append(SetTimer(key, due_at))
 
 
+def wait_for_approval(progress: Progress, key: str, record: Record, failure: Failure, held: Held) -> None:
+    """The same attempt again, when a person has answered or nobody can any more; it does not count against the retry policy."""
+    due_at = min(held.until, _deadline_of(record) or held.until)
+    body = {"next_attempt": record.attempt, "due_at": due_at, "reason": failure.message, "code": WAITS_FOR_APPROVAL}
+    progress.emit(EventKind.RETRY_PLANNED, key, body | {"approval_id": held.approval_id})
+    progress.commands.append(SetTimer(key, due_at, held.approval_id))
+
+
+def go_on(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record) -> None:
+    """After a pause: the next try, or the call that was held. What a crash had cut short is still asked for first."""
+    held = record if record.approval_id else None
+    if held and (_deadline_of(held) or progress.at) <= progress.at:
+        error = {"code": "NotApproved", "message": "Nobody approved before the action's deadline."}
+        progress.end(
+            action, frame, {"status": Status.TIMED_OUT.value, "code": "NotApproved", "error": error, "attempt": record.attempt + 1}
+        )
+        return
+    replayed = bool(record.intent and record.intent.get("replayed"))
+    asks_first = replayed and recovery_of(deed) is Recovery.PROBE
+    send(progress, action, frame, deed, record.inputs, attempt=record.attempt + 1, asks_first=asks_first, replayed=replayed, held=held)
+
+
+def _deadline_of(record: Record | None) -> int | None:
+    """Of the call that is under way or waits."""
+    return record.intent["deadline_at"] if record is not None and record.intent is not None else None
+
+
 def retry_seconds(policy: RetryPolicy, attempt: int, seed: bytes, key: str) -> float:
     """Retry n waits uniformly in [max(2^(n-2)·interval, least), min(2^(n-1)·interval, most)]; the first in [least, interval]."""
     if policy.kind == "fixed":
@@ -159,7 +194,8 @@ def recover(progress: Progress, action: Action, frame: Frame, deed: Outside, rec
         leave_unknown(progress, frame.prefix + action.key, record, "the process ended while this call was under way")
         return
     asks_first = policy is Recovery.PROBE
-    send(progress, action, frame, deed, record.inputs, attempt=record.attempt + 1, asks_first=asks_first, replayed=True)
+    held = record if record.approval_id else None
+    send(progress, action, frame, deed, record.inputs, attempt=record.attempt + 1, asks_first=asks_first, replayed=True, held=held)
 
 
 def take_decision(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record, decision: Decided) -> None:

@@ -72,12 +72,18 @@ class Projection:
         match kind:
             case EventKind.ACTION_STARTED:
                 row.status, row.operation, row.attempt = "Running", body["operation"], body["attempt"]
+                row.code = row.error = None
                 row.started_at = at if row.started_at is None else row.started_at
             case EventKind.CONTAINER_OPENED:
                 row.status, row.branch, row.started_at = "Running", body.get("branch"), at
                 row.inputs_ref = row.inputs_ref or references.get("items")
             case EventKind.WAIT_OPENED:
                 row.status, row.started_at = "Waiting", at
+            case EventKind.RETRY_PLANNED if "approval_id" in body:
+                row.status, row.code = "Waiting", body["code"]
+                row.error = orjson.dumps({"code": body["code"], "message": body["reason"]}).decode()
+            case EventKind.OUTCOME_UNKNOWN:
+                row.status, row.code = "Waiting", kind.value
             case _:
                 row.status = "Waiting"
 

@@ -119,6 +119,8 @@ class RunRows:
     def retries(self, run_id: str) -> dict[str, list[dict[str, Any]]]:
         rows = self._all("SELECT key, at, body FROM playbooks_journal WHERE run_id=? AND kind='RetryPlanned' ORDER BY seq", (run_id,))
         found: dict[str, list[dict[str, Any]]] = {}
-        for key, at, body in rows:
-            found.setdefault(key, []).append({"at": from_micros(at), **orjson.loads(body)})
+        for key, at, written in rows:
+            body = orjson.loads(written)
+            if "approval_id" not in body:  # that one waited, it did not fail
+                found.setdefault(key, []).append({"at": from_micros(at), **body})
         return found

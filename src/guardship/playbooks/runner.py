@@ -21,7 +21,7 @@ from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.engine import Step, advance
-from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, TimerFired
+from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, SetTimer, TimerFired
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
 from guardship.playbooks.journal import Accepted, Append, Journal, Leased, NewRun
@@ -134,7 +134,7 @@ class Runner:
         published = self._playbooks.published(firing.playbook_id)
         trigger_name = firing.trigger_name or published.workflow.triggers[0].name
         run_id = self._draw_run_id()
-        correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by}
+        correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by, "person": firing.person}
         outputs: dict[str, Any] = {"headers": dict(firing.headers), "body": firing.body}
         if firing.queries:
             outputs["queries"] = dict(firing.queries)
@@ -193,6 +193,9 @@ class Runner:
             raise GuardshipError(f"{choice} is no answer", hint="say done, again or failed")
         attempt = self._journal.head(run_id).version
         return self._deliver(run_id, key, "approval", {"choice": choice}, f"{key}@{attempt}", by)
+
+    async def approval_answered(self, approval_id: str) -> None:
+        await self._timers.answered(approval_id)  # back after the commit that wakes what waited for it
 
     def _deliver(self, run_id: str, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
         is_new = self._journal.deliver(run_id, key=key, kind=kind, body=body, dedup_key=dedup_key, sender=sender)
@@ -327,8 +330,8 @@ class Runner:
     def mark_dirty(self, turn: Turn) -> None:
         self._dirty.add(turn)
 
-    def timer_set(self, due_at: int) -> None:
-        self._timers.is_set(due_at)
+    def timer_set(self, timer: SetTimer) -> None:
+        self._timers.is_set(timer)
 
     def committed(self, turn: Turn, append: Append) -> None:
         self._fault_points.hit("result.after_commit")

@@ -28,6 +28,7 @@ class Record:
     attempt: int = 0
     intent: dict[str, Any] | None = None  # of a call without a result: operation, recovery, key, deadline
     wait: str | None = None  # timer, retry, approval
+    approval_id: str | None = None  # of a call that a person has to approve, until it has ended or is made for another reason
 
     @property
     def has_ended(self) -> bool:
@@ -171,6 +172,7 @@ def _started(state: RunState, event: Event) -> None:
         record = state.records[event.key] = Record("Running", event.at)
     record.wait = None
     record.attempt = body["attempt"]
+    record.approval_id = body.get("approval_id")
     record.intent = body
     if "inputs" in body:
         record.inputs = body["inputs"]
@@ -195,6 +197,8 @@ def _ended(state: RunState, event: Event) -> None:
 def _retry_planned(state: RunState, event: Event) -> None:
     record = state.records[event.key]
     record.wait = "retry"
+    record.attempt = event.body["next_attempt"] - 1  # a held call is the same attempt again
+    record.approval_id = event.body.get("approval_id")
 
 
 def _unknown(state: RunState, event: Event) -> None:

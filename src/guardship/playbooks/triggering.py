@@ -83,16 +83,18 @@ class Triggering:
             except (NotFound, NotPublished, WrongTrigger) as error:
                 log.warning("automation_rule.cannot_start", rule=rule.name, alert_id=alert["alert_id"], reason=str(error))
 
-    def run_on_alert(self, playbook_id: str, alert: Mapping[str, Any], *, by: str) -> Accepted | None:
+    def run_on_alert(self, playbook_id: str, alert: Mapping[str, Any], *, by: str, person: str | None = None) -> Accepted | None:
         """Exactly the trigger the alert would have sent; needs no automation rule. None: the trigger's conditions do not hold."""
-        accepted = self._start(playbook_id, alert, by=by, dedup_key=None)
+        accepted = self._start(playbook_id, alert, by=by, person=person, dedup_key=None)
         return accepted[0] if accepted else None
 
     def fits_alerts(self, playbook_id: str) -> bool:
         """Whether "Run playbook" makes sense on an alert."""
         return _alert_trigger(self._library.published(playbook_id).workflow, ("security_center_alert", "sentinel_alert")) is not None
 
-    def _start(self, playbook_id: str, alert: Mapping[str, Any], *, by: str, dedup_key: str | None) -> list[Accepted]:
+    def _start(
+        self, playbook_id: str, alert: Mapping[str, Any], *, by: str, dedup_key: str | None, person: str | None = None
+    ) -> list[Accepted]:
         published = self._library.published(playbook_id)
         payloads: Mapping[str, Any] = alert.get("triggers") or {}
         trigger = _alert_trigger(published.workflow, payloads)
@@ -111,6 +113,7 @@ class Triggering:
                 alert_id=alert.get("alert_id"),
                 incident_id=alert.get("incident_id"),
                 by=by,
+                person=person,
             )
             key = dedup_key if dedup_key is None or not index else f"{dedup_key}/{index}"
             accepted.append(self._runner.accept(firing, dedup_key=key))
@@ -157,7 +160,9 @@ class Triggering:
         self.check_signature(playbook_id, trigger_name, signature)
         return await self.fire_manually(playbook_id, trigger_name, call, by="request")
 
-    async def fire_manually(self, playbook_id: str, trigger_name: str | None, call: RequestCall, *, by: str) -> Fired:
+    async def fire_manually(
+        self, playbook_id: str, trigger_name: str | None, call: RequestCall, *, by: str, person: str | None = None
+    ) -> Fired:
         """The same from the console, whose user has signed in."""
         workflow = self._library.published(playbook_id).workflow
         folded = trigger_name.casefold() if trigger_name else None
@@ -171,7 +176,8 @@ class Triggering:
         waits = workflow.has_response and trigger.split_on is None
         accepted = []
         for body in bodies:
-            firing = Firing(playbook_id, trigger.name, body, headers, call.queries, by=by, client_tracking_id=_tracking_id(headers))
+            tracking_id = _tracking_id(headers)
+            firing = Firing(playbook_id, trigger.name, body, headers, call.queries, by=by, person=person, client_tracking_id=tracking_id)
             accepted.append(await self._runner.accept_soon(firing, wants_response=waits))
         if not waits or not accepted:
             return Fired(tuple(accepted))

@@ -77,7 +77,7 @@ class Host(Protocol):
 
     def mark_dirty(self, turn: "Turn") -> None: ...
 
-    def timer_set(self, due_at: int) -> None: ...
+    def timer_set(self, timer: SetTimer) -> None: ...
 
     def committed(self, turn: "Turn", append: Append) -> None: ...
 
@@ -113,7 +113,7 @@ class Turn:
         self._version = state.version  # as committed
         self._buffer: list[Event] = []
         self._held: list[Command] = []  # carried out after the commit of the buffer
-        self._timers: dict[str, int | None] = {}
+        self._timers: dict[str, SetTimer | None] = {}
         self._taken: list[tuple[str, int, str]] = []
         self._seen_messages: set[str] = set()
         self._deadlines: dict[str, int] = {}
@@ -168,7 +168,7 @@ class Turn:
             case Call() | Respond():
                 self._held.append(command)
             case SetTimer():
-                self._timers[command.key] = command.due_at
+                self._timers[command.key] = command
                 self._deadlines[command.key] = command.due_at
             case DropTimer():
                 self._timers[command.key] = None
@@ -266,9 +266,9 @@ class Turn:
 
     def _after_commit(self, append: Append, held: list[Command]) -> None:
         self._host.committed(self, append)
-        for due_at in append.timers.values():
-            if due_at is not None:
-                self._host.timer_set(due_at)
+        for timer in append.timers.values():
+            if timer is not None:
+                self._host.timer_set(timer)
         for command in held:
             if isinstance(command, Call):
                 self._host.hit("intent.after_commit")

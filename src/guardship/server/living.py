@@ -37,6 +37,7 @@ TICK_SECONDS = 5.0
 PROBE_AGAIN_SECONDS = {True: 60.0, False: 10.0}  # by whether the isolation is proved
 NAMES_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+GO_ON_SECONDS = 60.0
 COLLECTOR_THRESHOLDS = (50_000, 20, 20)
 LOCAL_FILE_MODE = 0o600
 
@@ -54,13 +55,15 @@ class Living:
         self._telling = Telling(doors.database, doors.news, doors.runs, doors.library)
         self._stopping = asyncio.Event()
         self._ticks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop
 
     def stop_soon(self) -> None:
         self._stopping.set()
 
     async def live(self, doorways: Doorways, *, ready: Callable[[], None]) -> None:
         """Serve until told to stop."""
-        give_threads(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        give_threads(self._loop)
         self._subscribe()
         app = create_app(self._house.doors)
         jobs = Doorway(_job_door(self._house.layout.job_door), None)
@@ -126,7 +129,7 @@ class Living:
             VERIFIED: (telling.isolation_verified,),
             RELEASED: (telling.isolation_released,),
             approvals.ASKED: (telling.approval_asked,),
-            approvals.ANSWERED: (telling.approval_answered, held.on_answer, doors.leases.on_answer),
+            approvals.ANSWERED: (telling.approval_answered, held.on_answer, doors.leases.on_answer, self._go_on),
         }.items():
             for handler in handlers:
                 doors.outbox.subscribe(kind, handler)
@@ -137,6 +140,11 @@ class Living:
             isolation = session.get(Isolation, isolation_id)
         if isolation is not None:
             self._house.doors.clouds.named(isolation.account).verification.on_isolation_opened(event)
+
+    def _go_on(self, event: outbox.Event) -> None:
+        """Runs whose call was held look again: last, for by now containment has carried out what was approved."""
+        going_on = self._house.doors.runner.approval_answered(event.payload["approval_id"])
+        asyncio.run_coroutine_threadsafe(going_on, self._loop).result(timeout=GO_ON_SECONDS)
 
     def _incident_of(self, run_id: str | None) -> str | None:
         if run_id is None:

@@ -201,6 +201,13 @@ def test_a_job_that_was_to_stop_when_the_server_died_is_not_started_again(databa
     assert store.get("j1").status is JobStatus.STOPPED
 
 
+def test_a_job_remembers_the_person_behind_it(database: Database) -> None:
+    publish(database, "print(1)")
+    store = JobStore(database, CLOCK)
+    store.create("j1", "IsolateVM", {}, run_on="", actor="playbook Isolate, run 7", run_id="run_1", person="user mara")
+    assert store.get("j1").person == "user mara"
+
+
 def test_a_job_cannot_fill_the_streams_through_its_api(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MOST_STREAM_BYTES", 3 * 1024 * 1024)
     publish(database, "print(1)")

@@ -15,6 +15,7 @@ class KeptJob:
     run_id: str | None
     status: str = "Running"
     exception: str | None = None
+    person: str | None = None
 
 
 @dataclass
@@ -24,10 +25,18 @@ class RunbookJobs:
     by_name: dict[str, KeptJob] = field(default_factory=dict)
 
     def create(
-        self, name: str, runbook: str, parameters: dict[str, object], *, run_on: str = "", actor: str, run_id: str | None
+        self,
+        name: str,
+        runbook: str,
+        parameters: dict[str, object],
+        *,
+        run_on: str = "",
+        actor: str,
+        run_id: str | None,
+        person: str | None,
     ) -> KeptJob:
         if name not in self.by_name:
-            self.by_name[name] = KeptJob(f"job_{len(self.by_name) + 1}", runbook, parameters, actor, run_id)
+            self.by_name[name] = KeptJob(f"job_{len(self.by_name) + 1}", runbook, parameters, actor, run_id, person=person)
         return self.by_name[name]
 
     def get(self, name: str) -> KeptJob:

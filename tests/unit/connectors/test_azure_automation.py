@@ -26,6 +26,7 @@ def context(key: str = "ab" * 32) -> CallContext:
         incident_id=None,
         alert_id=None,
         connection={},
+        person="user ada",
     )
 
 
@@ -47,6 +48,7 @@ def test_a_job_gets_the_parameters_of_the_playbook_and_a_name_made_of_the_key() 
     assert list(jobs.by_name) == ["abababab-abab-abab-abab-abababababab"]
     job = jobs.by_name["abababab-abab-abab-abab-abababababab"]
     assert (job.runbook, job.parameters, job.actor) == ("IsolateVM", {"VMName": "web-1"}, "playbook isolate, run 7")
+    assert job.person == "user ada"
     assert answer.body["properties"]["status"] == "Running"
 
 

@@ -34,7 +34,7 @@ def house(tmp_path: Path) -> Build:
 
 
 def undo_file(found: House) -> Any:
-    return json.loads(next(found.ledger._files.folder.glob("*.json")).read_text())["undo"]
+    return json.loads(next(found.ledger.outcomes._files.folder.glob("*.json")).read_text())["undo"]
 
 
 def writes(found: House) -> list[tuple[str, str]]:

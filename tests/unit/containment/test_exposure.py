@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardship.cloud.azure.network import Space, judge, rules_of
-from guardship.containment.exposure import InterfaceView, denies_metadata, is_closed, open_way
+from guardship.containment.exposure import InterfaceView, denies_metadata, is_closed, open_way, told_way
 
 OWN = ("10.1.1.10", "fd00:1::a")
 SPACE = Space(prefixes=("10.1.0.0/16", "fd00:1::/48"))
@@ -76,6 +76,56 @@ def test_a_way_out_above_the_deny_is_found_and_named(hole: dict[str, Any]) -> No
     found = open_way(view(group(rule("hole", 100, "Outbound", "Allow", **hole), *DENY)))
     assert found is not None
     assert found.direction == "Outbound"
+
+
+@pytest.mark.parametrize(
+    ("direction", "hole"),
+    [
+        ("Outbound", {"destinationAddressPrefix": "52.0.0.0/8"}),
+        ("Outbound", {"destinationAddressPrefix": "AzureCloud"}),
+        ("Inbound", {"sourceAddressPrefix": "203.0.0.0/8", "protocol": "Tcp"}),
+        ("Inbound", {"sourceAddressPrefix": "2001:db8:1::/64"}),
+        ("Inbound", {"sourcePortRange": "53"}),
+        ("Outbound", {"sourcePortRange": "1000-2000", "destinationPortRange": "4444"}),
+        ("Inbound", {"sourceApplicationSecurityGroups": [{"id": "/subscriptions/s/asg"}], "sourceAddressPrefix": ""}),
+        ("Inbound", {"sourceAddressPrefixes": ["10.9.0.0/25", "10.9.0.128/25"], "sourceAddressPrefix": ""}),
+        ("Inbound", {"protocol": "Esp"}),
+    ],
+    ids=str,
+)
+def test_a_way_beside_the_common_witnesses_is_found_and_its_rule_named(direction: str, hole: dict[str, Any]) -> None:
+    found = view(group(rule("hole", 100, direction, "Allow", **hole), *DENY))
+    assert not is_closed(found)
+    assert str(told_way(found)).endswith("allowed by hole")
+
+
+def test_what_stands_between_two_denied_networks_is_found() -> None:
+    around = ("0.0.0.0/1", "128.0.0.0/2", "193.0.0.0/8", "194.0.0.0/7", "196.0.0.0/6", "200.0.0.0/5", "208.0.0.0/4", "224.0.0.0/3")
+
+    def denying(*prefixes: str) -> dict[str, Any]:
+        to = {"destinationAddressPrefixes": [*prefixes, "::/1", "8000::/1"], "destinationAddressPrefix": ""}
+        return group(rule("deny", 100, "Outbound", "Deny", **to), rule("allow", 300, "Outbound", "Allow"), DENY[0])
+
+    assert is_closed(view(denying(*around, "192.0.0.0/8")))
+    found = open_way(view(denying(*around)))
+    assert found is not None
+    assert found.destination.startswith("192.")
+
+
+def test_a_tag_nobody_knows_closes_nothing_and_opens_no_group_that_denies_before_it() -> None:
+    assert not is_closed(view(group(rule("tag", 100, "Outbound", "Deny", destinationAddressPrefix="AzureCloud"), DENY[0])))
+    after_the_denies = rule("late", 300, "Outbound", "Allow", destinationAddressPrefix="AzureCloud")
+    assert is_closed(view(group(*DENY, after_the_denies)))
+    on_the_subnet = group(rule("tag", 100, "Outbound", "Allow", destinationAddressPrefix="AzureCloud"))
+    assert is_closed(view(group(*DENY), on_the_subnet))
+
+
+def test_health_probes_of_the_platform_do_not_open_a_group() -> None:
+    by_tags = [
+        rule(f"deny-{tag}", 100 + number, "Inbound", "Deny", sourceAddressPrefix=tag)
+        for number, tag in enumerate(("Internet", "VirtualNetwork"))
+    ]
+    assert is_closed(view(group(*by_tags, DENY[1])))
 
 
 def test_a_deny_under_an_allow_has_no_effect() -> None:

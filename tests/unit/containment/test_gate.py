@@ -1,5 +1,6 @@
 """The gate beyond one machine with one interface: shared writes, several interfaces, answers that never come, machines that are gone."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
-from tests.unit.containment.small_arm import CLOSED, MACHINES, NETWORK, SUBNET, SmallArm, interface_id, rule
+from tests.unit.containment.small_arm import CLOSED, DENY, MACHINES, NETWORK, SUBNET, SmallArm, interface_id, rule
 
 from guardship.clock import SystemClock
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmUnreachable
@@ -17,7 +18,7 @@ from guardship.cloud.arm_endpoint import ArmEndpoint, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.containment import isolations
 from guardship.containment.consent import WriteHeld
-from guardship.containment.guardrails import NeverCut, Policy
+from guardship.containment.guardrails import GroupNotClosed, NeverCut, Policy
 from guardship.containment.held_writes import HeldWrites
 from guardship.containment.isolation import Isolator, Shared, StillIsolated
 from guardship.containment.isolations import Finding, Isolation, ProbeRow, State, WriteRow, WriteState
@@ -175,6 +176,24 @@ def test_opening_the_closed_group_makes_every_isolation_in_it_drift(house: Build
     assert found.states() == {"a": "drifted", "b": "drifted"}
 
 
+def test_any_hand_is_refused_a_closed_group_that_is_not_closed(house: Build) -> None:
+    found = house({"web-1": ("open",)})
+    found.cloud.put(CLOSED, {"securityRules": [rule("to-the-cloud", 90, "Outbound", "Allow", to="AzureCloud"), *DENY]})
+    with pytest.raises(GroupNotClosed, match=r"would leave web-1 a way: .* allowed by to-the-cloud"):
+        found.put_group("web-1", 0, "IsolatedNetwork-NSG")
+    with pytest.raises(GroupNotClosed, match="allowed by to-the-cloud"):
+        found.isolate()
+    assert (found.cloud.writes, found.states()) == ([], {})
+
+
+def test_a_group_that_lost_its_rules_is_refused_to_a_job(house: Build) -> None:
+    found = house({"web-1": ("open",)})
+    found.cloud.put(CLOSED, {"securityRules": []})
+    with pytest.raises(GroupNotClosed, match="AllowVnet"):
+        found.put_group("web-1", 0, "IsolatedNetwork-NSG")
+    assert found.states() == {}
+
+
 def test_rules_that_isolated_are_taken_away_again(house: Build) -> None:
     found = house({"web-1": ("open",)})
     group = f"{NETWORK}/networkSecurityGroups/open"
@@ -284,6 +303,13 @@ def test_a_machine_that_is_gone_while_its_interface_stays_is_opened(house: Build
     found.cloud.drop(f"{MACHINES}/web-1")
     found.release("web-1")
     assert found.cloud.group_of("web-1") == "open"
+
+
+def test_the_file_of_an_isolation_keeps_what_its_last_write_left(house: Build, tmp_path: Path) -> None:
+    found = house({"web-1": ("open", "open")})
+    found.isolate()
+    undo = json.loads(next((tmp_path / "isolations").glob("*.json")).read_text())["undo"]
+    assert [each["left"]["properties"]["networkSecurityGroup"]["id"] for each in undo] == [CLOSED, CLOSED]
 
 
 def test_still_isolated_names_what_is_left() -> None:

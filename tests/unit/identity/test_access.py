@@ -57,7 +57,7 @@ def caller_of(database: Database, token: str, at: datetime = NOW) -> Caller | No
 def test_the_right_password_opens_a_session(database: Database, mara: users.User) -> None:
     caller = caller_of(database, sign_in(database).token)
     assert caller is not None
-    assert (caller.name, caller.role) == ("mara", Role.RESPONDER)
+    assert (caller.name, caller.role, caller.person) == ("mara", Role.RESPONDER, "user mara")
 
 
 def test_a_session_ends(database: Database, mara: users.User) -> None:
@@ -255,6 +255,22 @@ def test_nobody_approves_what_they_asked_for(session: Session) -> None:
     session.flush()
     with pytest.raises(OwnRequest):
         approvals.answer(session, approval.approval_id, is_approved=True, by="run 2296", reason="me", at=NOW)
+
+
+def test_nobody_approves_what_a_run_or_token_of_theirs_asked_for(session: Session) -> None:
+    approval = approvals.ask(session, kind="k", subject="s", title="t", detail={}, by="playbook Isolate", person="user mara", at=NOW)
+    session.flush()
+    with pytest.raises(OwnRequest):
+        approvals.answer(session, approval.approval_id, is_approved=True, by="user mara", reason="me", at=NOW)
+    approvals.answer(session, approval.approval_id, is_approved=True, by="user jonas", reason="seen", at=NOW)
+
+
+def test_who_made_a_token_answers_for_what_is_done_with_it(session: Session) -> None:
+    _, secret = tokens.create_token(session, "deploy", role=Role.ADMIN, scope=(), life=timedelta(days=1), by="user mara", at=NOW)
+    session.flush()
+    caller = tokens.caller_of_token(session, secret, at=NOW)
+    assert caller is not None
+    assert (caller.name, caller.person) == ("token deploy", "user mara")
 
 
 def test_what_has_become_pointless_is_withdrawn(session: Session) -> None:

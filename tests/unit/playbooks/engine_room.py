@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import (
     CallContext,
     CallFailed,
+    CallHeld,
     Connector,
     ConnectorRequest,
     ConnectorResponse,
@@ -23,6 +25,7 @@ from guardship.playbooks.connector import (
     Recovery,
     TriggerOffer,
 )
+from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Journal
@@ -73,10 +76,15 @@ class Desk:
     triggers: tuple[TriggerOffer, ...] = ()
     seen: list[ConnectorRequest] = field(default_factory=list)
     fail_first: dict[str, int] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    held_for: timedelta = timedelta(minutes=15)
+    held: list[CallContext] = field(default_factory=list)
 
     async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
         self.seen.append(request)
         body = request.body if isinstance(request.body, dict) else {}
+        if "hold" in body and body["hold"] not in self.approved:
+            self._hold(str(body["hold"]), context)
         if request.operation != "look":
             self.world.did(request.operation, context.idempotency_key, {"run": context.run_id, "attempt": context.attempt, "body": body})
         left = self.fail_first.get(context.action_key, 0)
@@ -90,6 +98,13 @@ class Desk:
         return ConnectorResponse(
             int(body.get("status", 200)), {"Content-Type": "application/json"}, {"thing": request.segments.get("thing"), "said": body}
         )
+
+    def _hold(self, approval_id: str, context: CallContext) -> None:
+        """As a connector does that has to ask a person; nobody answers after `held_for`."""
+        if context.approval_id is not None and self.held_for <= timedelta():
+            raise CallFailed("NotApproved", "expired")
+        self.held.append(context)
+        raise CallHeld(approval_id, f"{approval_id}: a person has to approve", until=datetime.now(UTC) + self.held_for)
 
     async def probe(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse | None:
         known = any(deed["key"] == context.idempotency_key for deed in self.world.deeds(request.operation))
@@ -150,7 +165,14 @@ def compose(value: Any, **more: Any) -> dict[str, Any]:
     return {"type": "Compose", "inputs": value, **more}
 
 
-def build(home: Path, *, fault_points: str = "", clock: Clock | None = None, connectors: tuple[Connector, ...] = ()) -> Room:
+def build(
+    home: Path,
+    *,
+    fault_points: str = "",
+    clock: Clock | None = None,
+    connectors: tuple[Connector, ...] = (),
+    dispatch: LocalDispatch | None = None,
+) -> Room:
     home.mkdir(parents=True, exist_ok=True)
     time, points = clock or SystemClock(), FaultPoints(fault_points)
     database = Database(home / "guardship.db")
@@ -161,7 +183,7 @@ def build(home: Path, *, fault_points: str = "", clock: Clock | None = None, con
     known = ConnectorSet([desk, SecurityCenterAlert(), SentinelAlert(), *connectors])
     library = Library(database, known, time)
     journal = Journal(database, blobs, Payloads(vault), time, points)
-    runner = Runner(journal, library, known, Connections(database, vault, time), time, points)
+    runner = Runner(journal, library, known, Connections(database, vault, time), time, points, dispatch=dispatch)
     return Room(database, library, runner, Runs(database, blobs, library), AutomationRules(database, time), journal, desk, world, vault)
 
 

@@ -18,6 +18,7 @@ from guardship.playbooks.events import (
     DropTimer,
     EventKind,
     Failure,
+    Held,
     Resumed,
     SetTimer,
     TimerFired,
@@ -113,6 +114,68 @@ def test_retries_obey_retry_after_and_end() -> None:
     run.feed(TimerFired(AT, SEED, "A", AT))
     run.feed(answer("A", 503, attempt=2))
     assert (run.state.status, run.state.records["A"].code) == ("Failed", "ServiceUnavailable")
+
+
+HELD = Failure("WaitsForApproval", "web-1 is protected", held=Held("appr_1", AT + 900_000_000))
+NO_RETRIES = {"retryPolicy": {"type": "none"}}
+
+
+def test_a_held_call_waits_as_a_timer_and_is_the_same_attempt_again() -> None:
+    run = begun({"A": call("put", "/things/a", {"status": 200}, inputs=NO_RETRIES, runAfter={})})
+    first = run.open.pop()
+    run.feed(answer("A", failure=HELD))
+    assert run.timers == [SetTimer("A", AT + 900_000_000, "appr_1")]
+    assert (open_waits(run.state), commands_open(run.state)) == ({"A": "retry"}, [])
+    reloaded(run).feed(Resumed(AT, SEED))
+    assert (run.open, run.state.records["A"].approval_id) == ([], "appr_1"), "a restart finds it waiting"
+    run.feed(TimerFired(AT + 1, SEED, "A", AT + 900_000_000))
+    (again,) = run.open
+    assert (again.approval_id, first.approval_id) == ("appr_1", None)
+    assert (again.attempt, again.idempotency_key, again.deadline_at, again.inputs) == (
+        first.attempt,
+        first.idempotency_key,
+        first.deadline_at,
+        first.inputs,
+    )
+    run.feed(answer("A"))
+    assert run.state.status == "Succeeded"
+
+
+def test_a_held_call_does_not_outlast_the_deadline_of_its_action() -> None:
+    run = begun({"A": call("put", "/things/a", {"status": 200}, limit={"timeout": "PT1M"}, runAfter={})})
+    deadline = run.open[0].deadline_at
+    run.feed(answer("A", failure=HELD))
+    assert run.timers == [SetTimer("A", deadline, "appr_1")]
+    run.feed(TimerFired(deadline, SEED, "A", deadline))
+    assert (run.state.status, run.state.records["A"].code) == ("TimedOut", "NotApproved")
+
+
+def test_a_retry_after_a_wait_for_approval_is_the_next_attempt() -> None:
+    policy = {"retryPolicy": {"type": "fixed", "count": 1, "interval": "PT5S"}}
+    run = begun({"A": call("put", "/things/a", {"status": 200}, inputs=policy, runAfter={})})
+    run.feed(answer("A", failure=HELD))
+    run.feed(TimerFired(AT, SEED, "A", AT))
+    run.feed(answer("A", 503))
+    run.open.clear()
+    run.feed(TimerFired(AT, SEED, "A", AT))
+    assert [(again.attempt, again.approval_id) for again in run.open] == [(2, None)]
+
+
+def test_what_a_crash_cut_short_is_asked_for_again_when_the_asking_failed() -> None:
+    run = begun({"A": call("put", "/things/a", {"status": 200}, runAfter={})})
+    reloaded(run).feed(Resumed(AT, SEED))
+    run.open.clear()
+    run.feed(answer("A", attempt=2, failure=Failure("ArmError", "away", may_retry=True)))
+    run.feed(TimerFired(AT, SEED, "A", AT))
+    assert [(again.attempt, again.asks_first) for again in run.open] == [(3, True)]
+
+
+def test_a_held_call_that_a_crash_cut_short_keeps_its_approval() -> None:
+    run = begun({"A": call("put", "/things/a", {"status": 200}, runAfter={})})
+    run.feed(answer("A", failure=HELD))
+    run.feed(TimerFired(AT, SEED, "A", AT))
+    reloaded(run).feed(Resumed(AT, SEED))
+    assert [(again.asks_first, again.approval_id) for again in run.open] == [(True, "appr_1")]
 
 
 def test_a_time_out_is_not_repeated_and_an_odd_status_has_a_code() -> None:

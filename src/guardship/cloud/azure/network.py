@@ -157,7 +157,17 @@ def matches(rule: SecurityRule, packet: Packet, space: Space) -> bool:
 
 
 def has_unknown_tag(rule: SecurityRule, space: Space) -> bool:
-    return any(_networks_of(word, space) is None for word in (*rule.sources, *rule.destinations))
+    return any(is_unknown(word, space) for word in (*rule.sources, *rule.destinations))
+
+
+def is_unknown(word: str, space: Space) -> bool:
+    """Whether it is a tag whose addresses we do not know."""
+    return _networks_of(word, space) is None
+
+
+def is_meant(words: tuple[str, ...], address: str, space: Space) -> bool:
+    """Whether one of the words stands for the address."""
+    return any(_word_matches(word, ip_address(address), space) for word in words)
 
 
 def prefixes_of(word: str, space: Space) -> tuple[Network, ...] | None:

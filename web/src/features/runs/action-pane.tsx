@@ -29,7 +29,8 @@ export function ActionPane({ run, action, isolation }: { run: Run; action: Actio
         </div>
       </div>
       <div className="card-body">
-        {action.error && <div role="alert" className="run-error"><h3>{say("runs.error")}</h3>{String((action.error as { message?: unknown }).message ?? JSON.stringify(action.error))}</div>}
+        {action.status === "Waiting" && action.error && <p className="lamp">{messageOf(action)}</p>}
+        {action.status !== "Waiting" && action.error && <div role="alert" className="run-error"><h3>{say("runs.error")}</h3>{messageOf(action)}</div>}
         {action.status === "Waiting" && action.code === "OutcomeUnknown" && <Unknown run={run} action={action} />}
         <div className="side-by-side">
           <Payload run={run} action={action} part="inputs" title={say("runs.input")} />
@@ -41,6 +42,10 @@ export function ActionPane({ run, action, isolation }: { run: Run; action: Actio
       </div>
     </aside>
   );
+}
+
+function messageOf(action: Action): string {
+  return String((action.error as { message?: unknown }).message ?? JSON.stringify(action.error));
 }
 
 /** Of a condition its own; of any other the condition it stands in. */
