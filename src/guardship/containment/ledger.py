@@ -268,6 +268,7 @@ class Ledger:
             "machines": sorted(touched),
             "job_id": write.actor.job_id,
             "run_id": write.actor.run_id,
+            "reason": write.actor.reason,
         }
         audit.record(
             session, who=write.actor.who, act=f"containment.{sort}", subject=str(write.resource_id), at=self._clock.now(), detail=detail

@@ -138,7 +138,7 @@ class Outcomes:
         outbox.publish(session, _stream(isolation), RELEASED, self._event(isolation, by), at=now)
 
     def _event(self, isolation: Isolation, by: str) -> dict[str, Any]:
-        names = ("isolation_id", "machine_name", "incident_id", "run_id")
+        names = ("isolation_id", "machine_name", "incident_id", "run_id", "end_reason")
         return {name: getattr(isolation, name) for name in names} | {"by": by, "at": self._clock.now().isoformat()}
 
 

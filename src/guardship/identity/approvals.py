@@ -97,7 +97,8 @@ def ask(
         answer=Answer.WAITING,
     )
     session.add(approval)
-    audit.record(session, who=by, act="approval.asked", subject=subject, at=at, detail={"approval_id": approval.approval_id, "kind": kind})
+    told = {"approval_id": approval.approval_id, "kind": kind, "reason": detail.get("reason")}
+    audit.record(session, who=by, act="approval.asked", subject=subject, at=at, detail=told)
     payload = {"approval_id": approval.approval_id, "kind": kind, "subject": subject, "title": title, "detail": detail}
     outbox.publish(session, f"approval:{approval.approval_id}", ASKED, payload, at=at)
     return approval

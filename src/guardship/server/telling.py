@@ -49,7 +49,8 @@ class Telling:
     def isolation_released(self, event: outbox.Event) -> None:
         payload = event.payload
         self._news.tell("isolation", payload["isolation_id"], machine=payload["machine_name"], state="released", by=payload["by"])
-        self._note(payload, f"{payload['machine_name']} was released", "Released", event)
+        reason = payload.get("end_reason")
+        self._note(payload, f"{payload['machine_name']} was released" + (f": {reason}" if reason else ""), "Released", event)
 
     def approval_asked(self, event: outbox.Event) -> None:
         self._news.tell("approval", event.payload["approval_id"], answer="waiting", title=event.payload["title"])

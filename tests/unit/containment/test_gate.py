@@ -26,7 +26,7 @@ from guardship.containment.leases import Leases
 from guardship.containment.ledger import Ledger
 from guardship.containment.verification import Probe, Question, Verification
 from guardship.errors import GuardshipError
-from guardship.identity import approvals
+from guardship.identity import approvals, audit
 from guardship.storage.database import Database
 from guardship.storage.outbox import Outbox
 
@@ -385,3 +385,17 @@ def test_no_rule_shuts_a_port_by_which_agents_reach_us(house: Callable[..., Hous
         assert found.cloud.writes == []
     else:
         assert found.arm.call("PUT", path, actor=MARA, body={"properties": deny}).status < 300
+
+
+def test_why_somebody_asked_is_told_to_who_approves_and_in_the_audit_log(house: Build) -> None:
+    found = house({"web-1": ("open",), "web-2": ("open",)}, policy=Policy(cap_count=1, cap_percent=100))
+    found.isolate("web-1")
+    with pytest.raises(WriteHeld) as held:
+        found.isolate("web-2")
+    found.release("web-1")
+    with found.database.reading() as session:
+        assert approvals.get(session, held.value.approval_id).detail["reason"] == MARA.reason
+        told = {entry.act: entry.detail.get("reason") for entry in audit.entries(session)}
+    assert MARA.reason
+    assert told == dict.fromkeys(told, MARA.reason)
+    assert set(told) == {"containment.isolates", "approval.asked", "containment.releases"}

@@ -39,6 +39,7 @@ function One({ approval }: { approval: Approval }) {
     <section className="card card-body" aria-label={approval.title}>
       <div className="row"><h2 className="grow">{approval.title}</h2>{isWaiting ? <Verdict word="waiting" /> : <Verdict word={approval.answer === "approved" ? "done" : "skipped"} text={approval.answer === "waiting" ? "expired" : approval.answer} />}</div>
       <p className="note">{say("admin.askedBy", { who: approval.asked_by })}, {moment(approval.asked_at, now)}{isWaiting && `, ${say("overview.expires", { span: span(left) })}`}{approval.answered_by && `. ${approval.answered_by}: ${approval.reason ?? ""}`}</p>
+      {typeof approval.detail.reason === "string" && <p>{say("word.reason")}: {approval.detail.reason}</p>}
       {isWaiting && mayAnswer && (
         <>
           <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}><Textarea value={reason} onChange={(_, data) => setReason(data.value)} /></Field>
