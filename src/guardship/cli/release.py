@@ -21,6 +21,7 @@ from guardship.settings import Settings
 from guardship.storage.database import Database
 from guardship.storage.layout import Layout
 from guardship.storage.vault import Vault
+from guardship.telemetry import configure
 
 _BY = "offline release"
 
@@ -51,6 +52,8 @@ def release(
     """Release an isolated machine: exactly what was is put back."""
     settings = Settings()
     if offline:
+        configure(level="error", as_json=False)  # tries in between are no news; how it ended is
+        typer.echo("Asking the cloud; if it does not answer, this tries for about a minute.", err=True)
         typer.echo(release_offline(settings, Path(machine), reason, is_forced=force))
         return
     typer.echo(release_online(settings, machine, reason, is_forced=force))
