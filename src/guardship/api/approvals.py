@@ -20,6 +20,7 @@ class ApprovalOut(BaseModel):
     title: str
     detail: dict[str, Any]
     asked_by: str
+    person: str | None = Field(description="Who stands behind a playbook, job or token that asked; they cannot answer either.")
     asked_at: datetime
     expires_at: datetime
     answer: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from guardship.api.news import News
@@ -53,6 +54,7 @@ class Doors:
     clouds: Clouds
     address: WorkspaceAddress
     leases: Leases
+    lease: timedelta  # how long an isolation lasts, and by how much it is extended
     sign_in: Policy
     is_secure: bool  # whether cookies may only travel over TLS
     url: str

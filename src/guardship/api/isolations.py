@@ -78,6 +78,7 @@ class IsolationDetail(IsolationOut):
     writes: list[WriteOut]
     probes: list[ProbeOut]
     release_restores: list[UndoOut]
+    extends_by_seconds: float
 
 
 class StepOut(BaseModel):
@@ -142,6 +143,7 @@ def get_isolation(isolation_id: str, doors: DoorsHere, caller: Reader) -> Isolat
         writes=[_write(write) for write in writes],
         probes=[ProbeOut.model_validate(probe, from_attributes=True) for probe in probes],
         release_restores=restores,
+        extends_by_seconds=doors.lease.total_seconds(),
     )
 
 

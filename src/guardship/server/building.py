@@ -129,6 +129,7 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         clouds=clouds,
         address=address,
         leases=Leases(database, clock, policy, partial(release_in, clouds)),
+        lease=policy.lease,
         sign_in=SignInPolicy(settings.sign_in_tries, timedelta(hours=settings.session_hours)),
         is_secure=url.startswith("https://"),
         url=url,

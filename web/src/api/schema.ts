@@ -1699,6 +1699,11 @@ export interface components {
             expires_at: string;
             /** Kind */
             kind: string;
+            /**
+             * Person
+             * @description Who stands behind a playbook, job or token that asked; they cannot answer either.
+             */
+            person: string | null;
             /** Reason */
             reason: string | null;
             /** Subject */
@@ -2323,6 +2328,8 @@ export interface components {
             ended_at: string | null;
             /** Ended By */
             ended_by: string | null;
+            /** Extends By Seconds */
+            extends_by_seconds: number;
             /** Incident Id */
             incident_id: string | null;
             /** Is Simulated */

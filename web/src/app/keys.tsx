@@ -1,16 +1,17 @@
 // `?` lists the keys of this page, F6 goes from region to region.
-import { useRouterState } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Sheet } from "../ui/sheet";
 import { useSay } from "../ui/words";
 
 const OPEN = "guardship:keys";
 const EVERYWHERE: [string, string][] = [["Ctrl K", "keys.find"], ["F6", "keys.regions"], ["Esc", "keys.close"], ["?", "keys.these"]];
-const TABLE: [string, string][] = [["↑ ↓  j k", "keys.rows"], ["Enter", "keys.open"]];
-const OF_PLACE: Record<string, [string, string][]> = {
-  incidents: TABLE, alerts: TABLE, containment: TABLE, playbooks: TABLE, runs: [["Tab", "keys.graph"], ["Enter", "keys.actions"]],
-  logs: [["Shift Enter", "keys.runQuery"]],
-};
+const ROW = "main table.grid tbody tr[tabindex]";
+/** Keys by what must stand on the page for them to work. */
+const OF_PART: [string, [string, string][]][] = [
+  [ROW, [["↑ ↓  j k", "keys.rows"], ["Enter", "keys.open"]]],
+  [".react-flow", [["Tab", "keys.graph"], ["Enter", "keys.actions"]]],
+  [".logs textarea", [["Shift Enter", "keys.runQuery"]]],
+];
 
 export function openKeys(): void {
   window.dispatchEvent(new Event(OPEN));
@@ -26,6 +27,7 @@ export function Keys() {
         nextRegion(event.shiftKey ? -1 : 1);
       }
       if (event.key === "?" && !isTyping(event.target)) setOpen(true);
+      if ((event.key === "j" || event.key === "k") && isNowhere(event.target)) document.querySelector<HTMLElement>(`${ROW}[tabindex="0"]`)?.focus();
     };
     window.addEventListener(OPEN, open);
     window.addEventListener("keydown", keys);
@@ -39,8 +41,7 @@ export function Keys() {
 
 function List({ close }: { close: () => void }) {
   const say = useSay();
-  const place = useRouterState({ select: (state) => state.location.pathname.split("/")[1] ?? "" });
-  const rows = [...(OF_PLACE[place] ?? []), ...EVERYWHERE];
+  const [rows] = useState(() => [...OF_PART.flatMap(([part, keys]) => (document.querySelector(part) ? keys : [])), ...EVERYWHERE]);
   return (
     <Sheet label={say("top.keys")} close={close}>
       <h2>{say("top.keys")}</h2>
@@ -52,6 +53,11 @@ function List({ close }: { close: () => void }) {
 
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+}
+
+/** On nothing in particular: the page itself has the focus. */
+function isNowhere(target: EventTarget | null): boolean {
+  return target === document.body || (target instanceof HTMLElement && target.id === "page");
 }
 
 /** Rail, top, page, pane: to the one after the region that has the focus. */

@@ -16,6 +16,7 @@ export const de: Record<MessageKey, string> = {
   "keys.graph": "Durch die Aktionen des Graphen gehen", "keys.runQuery": "Die Abfrage ausführen", "keys.done": "Schließen",
   "grid.count.one": "{count} Eintrag", "grid.count.other": "{count} Einträge", "grid.csv": "CSV", "grid.copy": "Als API-Aufruf kopieren", "grid.copied": "Kopiert",
   "palette.title": "Alles finden", "palette.empty": "So heißt hier nichts.",
+  "palette.isolation": "Isolation", "palette.playbook": "Playbook", "palette.automationRule": "Automatisierungsregel", "palette.analyticsRule": "Analyseregel", "palette.names": "Vorfall {number} nennt {text}", "palette.logs": "Protokolle: Warnungen, die {text} nennen",
   "word.running": "Läuft", "word.done": "Fertig", "word.proved": "Bewiesen", "word.notProved": "Nicht bewiesen", "word.waiting": "Wartet",
   "word.failed": "Gescheitert", "word.skipped": "Übergangen", "word.queued": "In der Reihe", "word.released": "Freigegeben",
   "word.notCut": "Nicht getrennt", "word.notBlocked": "Nicht gesperrt", "word.open": "Offen", "word.cancelled": "Abgebrochen",

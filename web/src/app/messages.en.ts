@@ -14,6 +14,7 @@ export const en = {
   "keys.runQuery": "Run the query", "keys.done": "Close",
   "grid.count.one": "{count} item", "grid.count.other": "{count} items", "grid.csv": "CSV", "grid.copy": "Copy as API call", "grid.copied": "Copied",
   "palette.title": "Find anything", "palette.empty": "Nothing is called that.",
+  "palette.isolation": "Isolation", "palette.playbook": "Playbook", "palette.automationRule": "Automation rule", "palette.analyticsRule": "Analytics rule", "palette.names": "Incident {number} names {text}", "palette.logs": "Logs: alerts that name {text}",
   "word.running": "Running", "word.done": "Done", "word.proved": "Proved", "word.notProved": "Not proved", "word.waiting": "Waiting",
   "word.failed": "Failed", "word.skipped": "Skipped", "word.queued": "Queued", "word.released": "Released", "word.notCut": "Not cut",
   "word.notBlocked": "Not blocked", "word.open": "Open", "word.cancelled": "Cancelled", "word.timedOut": "Timed out",

@@ -1,21 +1,14 @@
 // Ctrl+K: find a place or a thing and go there.
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useState } from "react";
-import { api, dataOf } from "../api/client";
 import { Sheet } from "../ui/sheet";
 import { useSay } from "../ui/words";
+import { type Goal, useGoals } from "./goals";
 
 const OPEN = "guardship:palette";
-const MOST = 10;
 
 export function openPalette(): void {
   window.dispatchEvent(new Event(OPEN));
-}
-
-interface Goal {
-  label: string;
-  to: string;
 }
 
 export function Palette() {
@@ -43,11 +36,11 @@ function Finder({ close }: { close: () => void }) {
   const navigate = useNavigate();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const goals = useGoals().filter((goal) => goal.label.toLowerCase().includes(text.toLowerCase())).slice(0, MOST);
+  const goals = useGoals(text);
   const go = (goal: Goal | undefined) => {
     if (!goal) return;
     close();
-    void navigate({ to: goal.to as never });
+    void navigate({ to: goal.to as never, search: (goal.search ?? {}) as never });
   };
   const keys = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -65,24 +58,8 @@ function Finder({ close }: { close: () => void }) {
       />
       {goals.length === 0 && <p className="note" role="status">{say("palette.empty")}</p>}
       <ul id="goals" role="listbox" aria-label={say("palette.title")} className="goals" hidden={goals.length === 0}>
-        {goals.map((goal, index) => <li key={goal.to} id={`goal-${index}`} role="option" aria-selected={index === at} onClick={() => go(goal)}>{goal.label}</li>)}
+        {goals.map((goal, index) => <li key={`${goal.to} ${goal.label}`} id={`goal-${index}`} role="option" aria-selected={index === at} onClick={() => go(goal)}>{goal.label}</li>)}
       </ul>
     </Sheet>
   );
-}
-
-function useGoals(): Goal[] {
-  const say = useSay();
-  const places: Goal[] = [
-    ["nav.overview", "/"], ["nav.incidents", "/incidents"], ["crumb.alerts", "/alerts"], ["nav.playbooks", "/playbooks"], ["crumb.runs", "/runs"],
-    ["crumb.automationRules", "/automation-rules"], ["crumb.runbooks", "/runbooks"], ["nav.containment", "/containment"], ["nav.machines", "/machines"],
-    ["nav.logs", "/logs"], ["crumb.analyticsRules", "/analytics-rules"], ["nav.admin", "/admin"],
-  ].map(([key, to]) => ({ label: say(key ?? ""), to: to ?? "/" }));
-  const { data: incidents } = useQuery({ queryKey: ["incidents"], queryFn: () => dataOf(api.GET("/api/v1/incidents")) });
-  const { data: runs } = useQuery({ queryKey: ["runs"], queryFn: () => dataOf(api.GET("/api/v1/runs")) });
-  return [
-    ...places,
-    ...(incidents ?? []).map((each) => ({ label: `${say("word.incident")} ${each.number}: ${each.title}`, to: `/incidents/${each.incident_id}` })),
-    ...(runs ?? []).map((each) => ({ label: `${say("word.run")} ${each.number}: ${each.playbook_name}`, to: `/runs/${each.run_id}` })),
-  ];
 }

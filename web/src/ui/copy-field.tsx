@@ -3,7 +3,14 @@ import { Button, Field, Input } from "@fluentui/react-components";
 import { useRef, useState } from "react";
 import { useSay } from "./words";
 
-export function CopyField({ label, value }: { label: string; value: string }) {
+interface CopyFieldProps {
+  label: string;
+  value: string;
+  /** Whether it takes the focus as it appears. */
+  isFirst?: boolean;
+}
+
+export function CopyField({ label, value, isFirst = true }: CopyFieldProps) {
   const say = useSay();
   const field = useRef<HTMLInputElement>(null);
   const [isCopied, setCopied] = useState(false);
@@ -18,7 +25,7 @@ export function CopyField({ label, value }: { label: string; value: string }) {
   };
   return (
     <div className="row copy-field">
-      <Field label={label} className="grow"><Input ref={field} readOnly autoFocus value={value} input={{ className: "mono" }} onFocus={(event) => event.currentTarget.select()} /></Field>
+      <Field label={label} className="grow"><Input ref={field} readOnly autoFocus={isFirst} value={value} input={{ className: "mono" }} onFocus={(event) => event.currentTarget.select()} /></Field>
       <Button onClick={() => void copy()}>{say("word.copy")}</Button>
       <span role="status" className="tone-ok">{isCopied && say("word.copied")}</span>
     </div>

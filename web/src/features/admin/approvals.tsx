@@ -3,7 +3,7 @@ import { Button, Field, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useMay, useNow } from "../../api/session";
+import { useMay, useNow, useSession } from "../../api/session";
 import { Refused } from "../../ui/refused";
 import { Empty, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
@@ -25,7 +25,9 @@ function One({ approval }: { approval: Approval }) {
   const [reason, setReason] = useState("");
   const [wasAsked, setAsked] = useState(false);
   const left = new Date(approval.expires_at).getTime() - now.getTime();
-  const mayAnswer = useMay("responder");
+  const { me } = useSession();
+  const isOwn = [approval.asked_by, approval.person].includes(`user ${me?.name}`);
+  const mayAnswer = useMay("responder") && !isOwn;
   const isWaiting = approval.answer === "waiting" && left > 0;
   const answer = useMutation({
     mutationFn: (isApproved: boolean) => dataOf(api.POST("/api/v1/approvals/{approval_id}/answer", { params: { path: { approval_id: approval.approval_id } }, body: { is_approved: isApproved, reason } })),
@@ -40,6 +42,7 @@ function One({ approval }: { approval: Approval }) {
       <div className="row"><h2 className="grow">{approval.title}</h2>{isWaiting ? <Verdict word="waiting" /> : <Verdict word={approval.answer === "approved" ? "done" : "skipped"} text={approval.answer === "waiting" ? "expired" : approval.answer} />}</div>
       <p className="note">{say("admin.askedBy", { who: approval.asked_by })}, {moment(approval.asked_at, now)}{isWaiting && `, ${say("overview.expires", { span: span(left) })}`}{approval.answered_by && `. ${approval.answered_by}: ${approval.reason ?? ""}`}</p>
       {typeof approval.detail.reason === "string" && <p>{say("word.reason")}: {approval.detail.reason}</p>}
+      {isWaiting && isOwn && <p>{say("admin.ownRequest")}</p>}
       {isWaiting && mayAnswer && (
         <>
           <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}><Textarea value={reason} onChange={(_, data) => setReason(data.value)} /></Field>

@@ -4,8 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog, textOf } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
-
-const ROLES = ["reader", "responder", "admin"] as const;
+import { ROLES } from "./roles";
 
 export function NewUserDialog({ close }: { close: () => void }) {
   const say = useSay();

@@ -1,17 +1,15 @@
 // Admin: what waits for consent, who may come in, and what was done.
-import { Button } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow, useSession } from "../../api/session";
+import { useNow } from "../../api/session";
 import { type Column, Grid } from "../../ui/grid";
 import { Shown } from "../../ui/states";
-import { minute, moment } from "../../ui/time";
+import { moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 import { Approvals } from "./approvals";
-import { NewUserDialog } from "./new-user-dialog";
 import { Tokens } from "./tokens";
+import { Users } from "./users";
 
 const TABS = ["approvals", "audit", "access", "tokens"] as const;
 
@@ -58,24 +56,4 @@ function Detail({ of }: { of: Record<string, unknown> }) {
   const { reason, ...rest } = of;
   const text = [reason, ...Object.entries(rest).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)].filter(Boolean).join(", ");
   return <span className="note" title={text}>{text}</span>;
-}
-
-function Users() {
-  const say = useSay();
-  const now = useNow();
-  const { me } = useSession();
-  const [isAdding, setAdding] = useState(false);
-  const asked = useQuery({ queryKey: ["users"], queryFn: () => dataOf(api.GET("/api/v1/users")), enabled: me?.role === "admin" });
-  const columns: Column<Schemas["UserOut"]>[] = [
-    { key: "name", title: say("word.name"), cell: (each) => <><span className="strong">{each.name}</span> <span className="note">{each.display_name}</span></> },
-    { key: "role", title: say("admin.role"), width: 160, cell: (each) => each.role },
-    { key: "created", title: say("admin.lastSeen"), width: 220, cell: (each) => <span className="mono">{minute(each.created_at, now)}</span> },
-  ];
-  return (
-    <>
-      {me?.role === "admin" && <p><Button onClick={() => setAdding(true)}>{say("admin.newUser")}</Button></p>}
-      <Shown asked={asked} rows={4}>{(found) => <div className="card"><Grid label={say("admin.access")} columns={columns} rows={found} idOf={(each) => each.name} /></div>}</Shown>
-      {isAdding && <NewUserDialog close={() => setAdding(false)} />}
-    </>
-  );
 }

@@ -1,13 +1,11 @@
 // One alert: what was found, by which rule, the rows behind it, and what a playbook would get.
-import { Button } from "@fluentui/react-components";
-import { Play16Regular } from "@fluentui/react-icons";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useMay, useNow } from "../../api/session";
+import { RunPlaybook } from "../../api/run-playbook";
+import { useNow } from "../../api/session";
 import { Code } from "../../ui/code";
 import { useCrumb } from "../../ui/crumb";
-import { Refused } from "../../ui/refused";
 import { Severity } from "../../ui/severity";
 import { Shown } from "../../ui/states";
 import { moment } from "../../ui/time";
@@ -43,30 +41,8 @@ function Body({ alert }: { alert: Alert }) {
           <section className="card card-body"><h2>{say("alerts.evidence")}</h2><Code value={alert.evidence} /></section>
           <section className="card card-body"><h2>{say("alerts.trigger")}</h2><Code value={alert.payloads.security_center_alert} /></section>
         </div>
-        <RunPlaybook alert={alert} />
+        <RunPlaybook title={say("incidents.runPlaybook")} alert={alert} />
       </div>
     </>
-  );
-}
-
-function RunPlaybook({ alert }: { alert: Alert }) {
-  const say = useSay();
-  const { data } = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
-  const mayRun = useMay("responder");
-  const run = useMutation({
-    mutationFn: (playbookId: string) => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert.alert_id } }, body: { playbook_id: playbookId } })),
-  });
-  return (
-    <section className="card" aria-labelledby="run-playbook">
-      <div className="card-head"><h2 id="run-playbook">{say("incidents.runPlaybook")}</h2></div>
-      {(data ?? []).filter((each) => each.starts_from_alerts).map((each) => (
-        <div key={each.playbook_id} className="card-body row">
-          <Link className="grow" to={`/playbooks/${each.playbook_id}` as never}>{each.name}</Link>
-          {mayRun && <Button size="small" icon={<Play16Regular />} disabled={run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>}
-        </div>
-      ))}
-      {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}
-      <Refused error={run.error} place="card-body" />
-    </section>
   );
 }

@@ -77,7 +77,8 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
       <dl className="record-facts">
         <div><dt>{say("word.status")}</dt><dd>{say(`incidents.status.${incident.status}`)}</dd></div>
         <div><dt>{say("incidents.owner")}</dt><dd>{incident.owner ?? say("incidents.nobody")}</dd></div>
-        <div><dt>{say("incidents.opened")}</dt><dd>{moment(incident.created_at, now)}, {since(incident.created_at, now)}</dd></div>
+        <div><dt>{say("incidents.opened")}</dt><dd>{moment(incident.created_at, now)}{!incident.closed_at && `, ${since(incident.created_at, now)}`}</dd></div>
+        {incident.closed_at && <div><dt>{say("incidents.status.Closed")}</dt><dd>{moment(incident.closed_at, now)}, {say("incidents.wasOpen", { span: since(incident.created_at, new Date(incident.closed_at)) })}</dd></div>}
         <div><dt>{say("incidents.machines")}</dt><dd>{machines.join(", ") || say("word.none")}</dd></div>
         <div><dt>{say("incidents.classification")}</dt><dd>{verdictOf(incident, say) || <span className="note">{say("incidents.askedWhenClosed")}</span>}</dd></div>
         {incident.classification_comment && <div className="told"><dt>{say("word.reason")}</dt><dd className="cut" title={incident.classification_comment}>{incident.classification_comment}</dd></div>}

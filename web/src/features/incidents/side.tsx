@@ -1,12 +1,10 @@
 // The rail of an incident: the session that lives on, playbooks that fit, and who and what is in it.
-import { Button } from "@fluentui/react-components";
-import { Globe16Regular, Person16Regular, Play16Regular, Server16Regular } from "@fluentui/react-icons";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Globe16Regular, Person16Regular, Server16Regular } from "@fluentui/react-icons";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { type Schemas, api, dataOf } from "../../api/client";
-import { useMay, useNow } from "../../api/session";
-import { Refused } from "../../ui/refused";
+import type { Schemas } from "../../api/client";
+import { RunPlaybook } from "../../api/run-playbook";
+import { useNow } from "../../api/session";
 import { moment } from "../../ui/time";
 import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
@@ -27,34 +25,9 @@ export function Side({ incident }: { incident: Incident }) {
           <Link to={`/containment/${alive.isolation_id}` as never} className="signal">{say("overview.openContainment")}</Link>
         </section>
       )}
-      <Playbooks incident={incident} />
+      <RunPlaybook title={say("incidents.suggested")} alert={incident.alerts.at(-1)} />
       <WhoAndWhat incident={incident} />
     </div>
-  );
-}
-
-function Playbooks({ incident }: { incident: Incident }) {
-  const say = useSay();
-  const queries = useQueryClient();
-  const { data } = useQuery({ queryKey: ["playbooks"], queryFn: () => dataOf(api.GET("/api/v1/playbooks")) });
-  const mayRun = useMay("responder");
-  const alert = incident.alerts.at(-1);
-  const run = useMutation({
-    mutationFn: (playbookId: string) => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert?.alert_id ?? "" } }, body: { playbook_id: playbookId } })),
-    onSuccess: () => void queries.invalidateQueries({ queryKey: ["incident"] }),
-  });
-  return (
-    <section className="card" aria-labelledby="suggested" style={{ marginBottom: 16 }}>
-      <div className="card-head"><h2 id="suggested">{say("incidents.suggested")}</h2></div>
-      {(data ?? []).filter((each) => each.starts_from_alerts).map((each) => (
-        <div key={each.playbook_id} className="card-body row">
-          <Link className="grow strong" to={`/playbooks/${each.playbook_id}` as never}>{each.name}</Link>
-          {mayRun && <Button size="small" icon={<Play16Regular />} disabled={!alert || run.isPending} onClick={() => run.mutate(each.playbook_id)} aria-label={`${say("incidents.runPlaybook")}: ${each.name}`}>{say("incidents.runPlaybook")}</Button>}
-        </div>
-      ))}
-      {run.data && <p className="card-body" role="status"><Link to={`/runs/${run.data.run_id}` as never}>{say("incidents.started", { number: run.data.number })}</Link></p>}
-      <Refused error={run.error} place="card-body" />
-    </section>
   );
 }
 

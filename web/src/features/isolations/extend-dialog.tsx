@@ -1,10 +1,11 @@
 // A longer lease is asked for; another person approves.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Textarea } from "@fluentui/react-components";
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
 import { Refused } from "../../ui/refused";
+import { span } from "../../ui/time";
 import { useSay } from "../../ui/words";
 
 export function ExtendDialog({ isolation, close }: { isolation: Schemas["IsolationDetail"]; close: () => void }) {
@@ -14,19 +15,24 @@ export function ExtendDialog({ isolation, close }: { isolation: Schemas["Isolati
   const ask = useMutation({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/extend", { params: { path: { isolation_id: isolation.isolation_id } }, body: { reason, is_forced: false } })),
   });
+  const leave = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (ask.isSuccess) leave.current?.focus(); // the button that had the focus is gone
+  }, [ask.isSuccess]);
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && close()}>
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{say("containment.extendTitle", { machine: isolation.machine_name })}</DialogTitle>
           <DialogContent>
-            <Field label={say("word.reason")}><Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} /></Field>
+            <p>{say("containment.extendBy", { span: span(isolation.extends_by_seconds * 1000) })}</p>
+            <Field label={say("word.reason")}><Textarea autoFocus value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} readOnly={ask.isSuccess} /></Field>
             {ask.isSuccess && <p role="status">{say("containment.asked")}</p>}
             <Refused error={ask.error} />
           </DialogContent>
           <DialogActions>
-            <Button onClick={close}>{say(ask.isSuccess ? "word.close" : "containment.cancel")}</Button>
-            <Button appearance="primary" disabled={!reason.trim() || ask.isPending || ask.isSuccess} onClick={() => ask.mutate()}>{say("containment.extend")}</Button>
+            <Button ref={leave} onClick={close}>{say(ask.isSuccess ? "word.close" : "containment.cancel")}</Button>
+            {!ask.isSuccess && <Button appearance="primary" disabled={!reason.trim()} disabledFocusable={ask.isPending} onClick={() => ask.mutate()}>{say("containment.extendDo")}</Button>}
           </DialogActions>
         </DialogBody>
       </DialogSurface>

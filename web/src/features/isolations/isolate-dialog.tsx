@@ -2,7 +2,7 @@
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ApiError, api, dataOf } from "../../api/client";
 import { Refused } from "../../ui/refused";
 import { Verdict } from "../../ui/verdict";
@@ -35,6 +35,8 @@ export function IsolateDialog({ first, incident, close }: { first?: string; inci
     },
   });
   const isHeld = isolate.error instanceof ApiError && isolate.error.problem.code === "containment.held";
+  const asked = useRef<HTMLParagraphElement>(null);
+  useEffect(() => asked.current?.querySelector("a")?.focus(), [isHeld]); // the button that had the focus is gone
   const go = () => {
     setAsked(true);
     if (reason.trim() && machine) isolate.mutate();
@@ -61,17 +63,17 @@ export function IsolateDialog({ first, incident, close }: { first?: string; inci
                     {step.way_left_open && <Verdict word="notBlocked" text={step.way_left_open} />}
                   </p>
                 ))}
-                {plan.data.is_protected && <p><Verdict word="waiting" text={say("containment.protected")} /></p>}
+                {plan.data.is_protected ? <p><Verdict word="waiting" text={say("containment.protected")} /></p> : <p className="note">{say("containment.capNote")}</p>}
               </div>
             )}
             <Field label={say("word.reason")} validationMessage={wasAsked && !reason.trim() ? say("containment.reasonNeeded") : undefined}>
               <Textarea value={reason} onChange={(_, data) => setReason(data.value)} maxLength={1000} />
             </Field>
-            {isHeld ? <p role="status">{say("containment.asked")} <Link className="in-text" to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("admin.approvals")}</Link></p> : <Refused error={isolate.error} />}
+            {isHeld ? <p role="status" ref={asked}>{say("containment.asked")} <Link className="in-text" to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("admin.approvals")}</Link></p> : <Refused error={isolate.error} />}
           </DialogContent>
           <DialogActions>
             <Button appearance="primary" onClick={close}>{say(isHeld ? "word.close" : "containment.cancel")}</Button>
-            {!isHeld && <button type="button" className="danger" disabled={isolate.isPending || !machine} onClick={go}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>}
+            {!isHeld && <button type="button" className="danger" disabled={!machine} aria-disabled={isolate.isPending} onClick={() => !isolate.isPending && go()}>{say("containment.isolateDo", { machine: plan.data?.machine_name ?? "" })}</button>}
           </DialogActions>
         </DialogBody>
       </DialogSurface>

@@ -51,7 +51,7 @@ function Body({ isolations }: { isolations: Isolation[] }) {
       <div className="page-head">
         <div className="grow">
           <h1>{say("containment.title")}</h1>
-          <div className="facts"><span>{say("containment.facts", { count: open.length, unproved: unproved.length })}</span>
+          <div className="facts"><span>{open.length === 0 ? say("containment.noneNow") : say("containment.facts", { count: open.length, unproved: unproved.length })}</span>
             {waiting.length > 0 && <Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("containment.waits", { count: waiting.length })}</Link>}</div>
         </div>
         {mayAct && <Button icon={<PlugDisconnected20Regular />} onClick={() => setIsolating(true)}>{say("containment.isolate")}</Button>}
@@ -79,7 +79,7 @@ function useColumns(): Column<Row>[] {
   const now = useNow();
   return [
     { key: "machine", title: say("word.machine"), width: 130, cell: ({ isolation, approval }) => <span className="strong">{isolation ? isolation.machine_name : String(approval.detail.machine ?? "")}</span> },
-    { key: "state", title: say("word.state"), width: 200, keep: true, cell: ({ isolation, approval }) => (isolation ? <StateOf isolation={isolation} /> : <span title={approval.title}><Verdict word="waiting" text={say("containment.waitsState")} /></span>) },
+    { key: "state", title: say("word.state"), width: 200, keep: true, cell: ({ isolation, approval }) => (isolation ? <StateOf isolation={isolation} /> : <span title={approval.title}><Verdict word="waiting" text={say(`${approval.kind}.asks`)} /></span>) },
     { key: "new", title: say("containment.newConnections"), width: 150, keep: true, cell: (row) => <FindingOf row={row} name="new_connections_blocked" /> },
     { key: "live", title: say("containment.sessions"), width: 150, keep: true, cell: (row) => <FindingOf row={row} name="live_sessions_cut" /> },
     { key: "identity", title: say("containment.identity"), width: 150, keep: true, cell: (row) => <FindingOf row={row} name="metadata_service_blocked" /> },

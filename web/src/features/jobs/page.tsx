@@ -1,6 +1,6 @@
 // One job: what it was given, the walls it had and the limits that held, its streams.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
@@ -27,7 +27,12 @@ function Body({ job }: { job: Schemas["JobOut"] }) {
   useCrumb(job.runbook);
   const queries = useQueryClient();
   const mayStop = useMay("responder");
-  const { data: lines } = useQuery({ queryKey: ["job", "streams", job.job_id, job.status, job.ended_at], queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job.job_id } } })) });
+  const { data: lines } = useQuery({
+    queryKey: ["job", "streams", job.job_id, job.ended_at],
+    queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job.job_id } } })),
+    refetchInterval: job.ended_at ? false : 1_000, // and once more at its end
+    placeholderData: keepPreviousData,
+  });
   const stop = useMutation({
     mutationFn: () => dataOf(api.POST("/api/v1/jobs/{job}/stop", { params: { path: { job: job.job_id } } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["job"] }),

@@ -3,7 +3,6 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
-import { Severity } from "../../ui/severity";
 import { Ship } from "../../ui/ship";
 import { Shown } from "../../ui/states";
 import { dayOf, moment, since, span } from "../../ui/time";
@@ -13,6 +12,7 @@ import { FirstRun } from "./first-run";
 import { Evidence } from "./evidence";
 import { Hours, Legend } from "./hours";
 import { InForce } from "./in-force";
+import { AlsoOpen, Queue, hasLamp, inLine } from "./queue";
 
 type Overview = Schemas["OverviewOut"];
 
@@ -24,8 +24,8 @@ export function OverviewPage() {
 function Body({ found }: { found: Overview }) {
   const say = useSay();
   const now = useNow();
-  const unowned = found.incidents.filter((each) => each.status === "New" && !each.owner).length;
-  const count = found.not_cut.length + found.approvals.length || unowned;
+  const { length: waiting } = inLine(found);
+  const count = waiting + (hasLamp(found) ? 1 : 0);
   const title = count === 0 ? say("overview.quiet") : say("overview.needs", { count });
   return (
     <>
@@ -38,7 +38,8 @@ function Body({ found }: { found: Overview }) {
       <div className="columns overview">
         <div>
           <Lamp found={found} now={now} />
-          <Queue found={found} now={now} />
+          <Queue rows={inLine(found)} now={now} />
+          <AlsoOpen found={found} now={now} />
           <section className="card" aria-labelledby="hours">
             <div className="card-head"><h2 id="hours">{say("overview.alertsByHour")}</h2><Legend /></div>
             <div className="card-body"><Hours hours={found.alerts_by_hour} /></div>
@@ -82,44 +83,6 @@ function Lamp({ found, now }: { found: Overview; now: Date }) {
       <h2>{approval.title}</h2>
       <p className="quiet">{say("admin.askedBy", { who: approval.asked_by })}</p>
       <Link to={"/admin" as never} search={{ tab: "approvals" } as never} className="signal">{say("word.review")}</Link>
-    </section>
-  );
-}
-
-function Queue({ found, now }: { found: Overview; now: Date }) {
-  const say = useSay();
-  const approvals = found.not_cut.length > 0 ? found.approvals : found.approvals.slice(1);
-  const count = approvals.length + found.incidents.length + found.troubled_rules.length;
-  if (count === 0 && found.set_aside_count === 0) return null;
-  return (
-    <section className="card" aria-labelledby="next">
-      <div className="card-head"><h2 id="next">{say("overview.next")}</h2><span className="note">{say("grid.count", { count })}</span></div>
-      <table className="grid" aria-labelledby="next">
-        <colgroup><col style={{ width: 160 }} /><col /><col style={{ width: 180 }} /><col style={{ width: 90 }} /></colgroup>
-        <tbody>
-          {approvals.map((each) => (
-            <tr key={each.approval_id}>
-              <td><Verdict word="waiting" /></td><td>{each.title}</td><td className="note">{say("overview.expires", { span: span(new Date(each.expires_at).getTime() - now.getTime()) })}</td>
-              <td className="right"><Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("word.review")}</Link></td>
-            </tr>
-          ))}
-          {found.incidents.map((each) => (
-            <tr key={each.incident_id}>
-              <td><Severity value={each.severity} /></td>
-              <td><Link className="in-text" to={`/incidents/${each.incident_id}` as never}>{say("word.incident")} {each.number}</Link> {each.title}</td>
-              <td className="note">{each.owner ? `${each.owner}, ` : ""}{say("overview.openFor", { span: since(each.created_at, now) })}</td>
-              <td className="right"><Link to={`/incidents/${each.incident_id}` as never}>{say("word.open")}</Link></td>
-            </tr>
-          ))}
-          {found.troubled_rules.map((each) => (
-            <tr key={each.rule_id}>
-              <td><Verdict word="open" text={say("overview.blind")} /></td><td title={each.error}>{each.name}: {each.error}</td><td className="note">{each.since ? moment(each.since, now) : ""}</td>
-              <td className="right"><Link to={"/analytics-rules" as never}>{say("word.look")}</Link></td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {found.set_aside_count > 0 && <p className="card-body tone-bad">{say("overview.setAside", { count: found.set_aside_count })}</p>}
     </section>
   );
 }

@@ -1,4 +1,4 @@
-// One playbook: its problems with their places, its source, its versions. Publishing arms nothing.
+// One playbook: its problems with their places, its source, its versions. Publishing arms nothing but the address of a Request trigger.
 import { Button } from "@fluentui/react-components";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
@@ -8,6 +8,7 @@ import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { AskDialog } from "../../ui/ask-dialog";
 import { Code } from "../../ui/code";
+import { CopyField } from "../../ui/copy-field";
 import { ProblemList } from "../../ui/problem-list";
 import { Refused } from "../../ui/refused";
 import type { Place } from "../../ui/source-editor";
@@ -55,7 +56,7 @@ function Body({ playbook }: { playbook: Playbook }) {
           <>
             {playbook.current_version_id === null && <button type="button" className="danger" onClick={() => setDeleting(true)}>{say("playbooks.delete")}</button>}
             <Button ref={edit} onClick={() => goTo(START)}>{say("word.edit")}</Button>
-            <Button appearance="primary" disabled={playbook.problems.length > 0 || publish.isPending} onClick={() => publish.mutate()}>{say("playbooks.publish")}</Button>
+            <Button appearance="primary" disabledFocusable={playbook.problems.length > 0 || !hasNews(playbook) || publish.isPending} title={hasNews(playbook) ? undefined : say("playbooks.sameAsPublished")} onClick={() => publish.mutate()}>{say("playbooks.publish")}</Button>
           </>
         )}
       </div>
@@ -69,7 +70,7 @@ function Body({ playbook }: { playbook: Playbook }) {
             <div role="status"><ProblemList problems={playbook.problems} goTo={isAdmin ? goTo : undefined} /></div>
           </section>
           <Versions playbook={playbook} />
-          {Object.entries(playbook.callback_urls).map(([name, url]) => <section key={name} className="card card-body"><h2>{say("playbooks.callback")}</h2><p className="mono" style={{ overflowWrap: "anywhere" }}>{url}</p></section>)}
+          {Object.entries(playbook.callback_urls).map(([name, url]) => <section key={name} className="card card-body"><CopyField label={say("playbooks.callback")} value={url} isFirst={false} /></section>)}
         </div>
       </div>
       {isDeleting && <DeleteDialog playbook={playbook} close={() => setDeleting(false)} />}
@@ -77,16 +78,26 @@ function Body({ playbook }: { playbook: Playbook }) {
   );
 }
 
+/** Whether the draft holds what is not published yet. */
+function hasNews({ versions, changed_at }: Playbook): boolean {
+  const last = versions[0];
+  return last === undefined || new Date(changed_at) > new Date(last.published_at);
+}
+
+function hasRequestTrigger({ definition, callback_urls }: Playbook): boolean {
+  const triggers = Object.values((definition?.triggers ?? {}) as Record<string, { type?: unknown }>);
+  return Object.keys(callback_urls).length > 0 || triggers.some((each) => String(each.type).toLowerCase() === "request");
+}
+
 function Facts({ playbook }: { playbook: Playbook }) {
   const say = useSay();
   const now = useNow();
   const last = playbook.versions[0];
-  const hasNewer = last !== undefined && new Date(playbook.changed_at) > new Date(last.published_at);
   return (
     <div className="facts">
       <span>{say(playbook.state === "published" ? "playbooks.published" : "playbooks.draft")}</span>
-      {hasNewer && <span>{say("playbooks.newerDraft", { number: last.number, time: moment(playbook.changed_at, now) })}</span>}
-      <span>{say("playbooks.armsNothing")}</span>
+      {last && hasNews(playbook) && <span>{say("playbooks.newerDraft", { number: last.number, time: moment(playbook.changed_at, now) })}</span>}
+      <span>{say(hasRequestTrigger(playbook) ? "playbooks.armsAddress" : "playbooks.armsNothing")}</span>
     </div>
   );
 }

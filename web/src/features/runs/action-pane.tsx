@@ -1,6 +1,6 @@
 // One action: input and output side by side, why this branch, what went wrong, the log of its job.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay } from "../../api/session";
@@ -15,9 +15,8 @@ import { Why } from "./why";
 
 type Run = Schemas["RunDetail"];
 
-export function ActionPane({ run, action, isolation }: { run: Run; action: Action | undefined; isolation: Isolation | undefined }) {
+export function ActionPane({ run, action, isolation }: { run: Run; action: Action; isolation: Isolation | undefined }) {
   const say = useSay();
-  if (!action) return <aside className="run-pane card-body note">{say("runs.selectAction")}</aside>;
   return (
     <aside className="run-pane" aria-label={titleOf(action)} tabIndex={0}>
       <div className="run-head">
@@ -98,12 +97,14 @@ function Payload({ run, action, part, title }: { run: Run; action: Action; part:
 function JobLog({ run, action }: { run: Run; action: Action }) {
   const say = useSay();
   const isJob = action.operation?.toLowerCase().includes("create_job") ?? false;
-  const { data: jobs } = useQuery({ queryKey: ["job", "of", run.run_id, action.status], queryFn: () => dataOf(api.GET("/api/v1/jobs")), enabled: isJob });
+  const { data: jobs } = useQuery({ queryKey: ["job", "of", run.run_id, action.status], queryFn: () => dataOf(api.GET("/api/v1/jobs")), enabled: isJob, refetchInterval: run.ended_at ? false : 2_000 });
   const job = isJob ? jobs?.find((each) => each.run_id === run.run_id) : undefined;
   const { data: lines } = useQuery({
-    queryKey: ["job", "streams", job?.job_id, job?.status],
+    queryKey: ["job", "streams", job?.job_id, job?.ended_at],
     queryFn: () => dataOf(api.GET("/api/v1/jobs/{job}/streams", { params: { path: { job: job?.job_id ?? "" } } })),
     enabled: Boolean(job),
+    refetchInterval: job?.ended_at ? false : 2_000,
+    placeholderData: keepPreviousData,
   });
   if (!job) return null;
   return (

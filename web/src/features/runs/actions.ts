@@ -4,6 +4,9 @@ import type { Schemas } from "../../api/client";
 export type Action = Schemas["ActionOut"];
 export type Branch = Schemas["BranchOut"];
 
+/** Stands for the trigger where an action's key is asked for; no action can be called so. */
+export const TRIGGER = "@trigger";
+
 export const CONTAINERS = new Set(["If", "Switch", "Foreach", "Until", "Scope"]);
 
 export function flat(actions: Action[]): Action[] {

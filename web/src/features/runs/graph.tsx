@@ -1,12 +1,13 @@
 // The run as its designer drew it: the path taken in green, what was not taken greyed, one click to an action.
-import { Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import { Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Schemas } from "../../api/client";
 import { span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { type Action, titleOf } from "./actions";
+import { bringIn, fitted } from "./fitting";
 import { iconOf } from "./icons";
 import { type Placed, layOut } from "./layout";
 
@@ -25,11 +26,16 @@ interface Data extends Record<string, unknown> {
   share: [number, number];
 }
 
+type Flow = ReactFlowInstance<Node<Data>, Edge>;
+
+const MANY = 100; // nodes above which only those in sight are drawn
 const NODE_TYPES = { action: ActionNode, box: BoxNode, branch: BranchNode };
 
 export function RunGraph({ run, chosen, choose }: RunGraphProps) {
   const say = useSay();
   const [placed, setPlaced] = useState<Placed | null>(null);
+  const [flow, setFlow] = useState<Flow | null>(null);
+  const frame = useRef<HTMLDivElement>(null);
   const shape = JSON.stringify(run.actions, ["key", "name", "run_after", "branches", "label", "actions"]);
   useEffect(() => {
     let isCurrent = true;
@@ -39,6 +45,13 @@ export function RunGraph({ run, chosen, choose }: RunGraphProps) {
     };
     // The layout hangs on the shape alone; states change without moving anything.
   }, [shape]);
+  useEffect(() => {
+    const place = frame.current;
+    if (!flow || !placed || !place) return;
+    const watch = new ResizeObserver(() => void flow.setViewport(fitted(placed, place)));
+    watch.observe(place);
+    return () => watch.disconnect();
+  }, [flow, placed]);
   if (!placed) return null;
   const start = new Date(run.started_at ?? run.accepted_at).getTime();
   const whole = Math.max(1, run.milliseconds ?? Date.now() - start);
@@ -57,12 +70,14 @@ export function RunGraph({ run, chosen, choose }: RunGraphProps) {
     style: edge.isTaken ? { stroke: "var(--gsOk)", strokeWidth: 2.5 } : { stroke: "var(--gsLineStrong)", strokeWidth: 1.5, strokeDasharray: "4 4" },
   }));
   return (
-    <ReactFlow
-      nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} fitView fitViewOptions={{ padding: 0.1, maxZoom: 1 }} minZoom={0.1} maxZoom={1.5}
-      nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} onlyRenderVisibleElements proOptions={{ hideAttribution: true }} aria-label={say("runs.graph")}
-    >
-            <Controls showInteractive={false} />
-    </ReactFlow>
+    <div ref={frame} className="run-frame" onFocus={(event) => flow && bringIn(flow, event.currentTarget, event.target)}>
+      <ReactFlow
+        nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} onInit={setFlow} panOnScroll minZoom={0.1} maxZoom={1.5} onlyRenderVisibleElements={nodes.length > MANY}
+        nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} proOptions={{ hideAttribution: true }} aria-label={say("runs.graph")}
+      >
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
   );
 }
 
@@ -73,7 +88,7 @@ function ActionNode({ id, data }: NodeProps<Node<Data>>) {
   return (
     <>
       <Handle type="target" position={Position.Top} isConnectable={false} />
-      <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => action && data.choose(id)} aria-pressed={data.isChosen} disabled={!action}>
+      <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => data.choose(id)} aria-pressed={data.isChosen}>
         <span className="row"><span className="node-icon">{iconOf(action)}</span><span className="strong grow cut">{action ? titleOf(action) : data.label}</span>{action ? <IconOf action={action} /> : <span className="icon-only"><Verdict word="done" /></span>}</span>
         <span className="note cut node-note">{action ? (isSkipped ? say("word.skipped") : span(action.milliseconds)) : say("runs.trigger")}</span>
         <span className="node-time"><i style={{ marginLeft: `${data.share[0] * 100}%`, width: `${data.share[1] * 100}%` }} /></span>

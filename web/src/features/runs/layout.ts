@@ -2,7 +2,7 @@
 // here; where actions run side by side elk lays them out, in a worker that is fetched only then.
 import ELK, { type ELK as Elk, type ElkExtendedEdge, type ElkNode } from "elkjs/lib/elk-api.js";
 import elkUrl from "elkjs/lib/elk-worker.min.js?url";
-import { type Action, CONTAINERS } from "./actions";
+import { type Action, CONTAINERS, TRIGGER } from "./actions";
 
 const NODE = { width: 172, height: 58 };
 const GAP = 30;
@@ -14,7 +14,6 @@ const OPTIONS = {
   "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF", "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED", "elk.padding": "[top=0,left=0,bottom=0,right=0]",
 };
 let elk: Elk | undefined;
-export const TRIGGER = "trigger";
 
 export interface PlacedNode {
   id: string;

@@ -11,10 +11,11 @@ import { moment, span } from "../../ui/time";
 import { useCrumb } from "../../ui/crumb";
 import { Verdict } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
-import { type Action, flat } from "./actions";
+import { type Action, TRIGGER, flat, titleOf } from "./actions";
 import { ActionPane } from "./action-pane";
 import { type Isolation, useIsolationsOfRuns, wordOfRun } from "./proof";
 import { TimeBars } from "./time-bars";
+import { TriggerPane } from "./trigger-pane";
 
 type Run = Schemas["RunOut"];
 const loaded = import("./graph"); // on its way while the run itself is asked for
@@ -93,14 +94,17 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
   const navigate = useNavigate();
   const mayCancel = useMay("responder");
   const [isCancelling, setCancelling] = useState(false);
-  const { action } = useSearch({ strict: false }) as { action?: string };
+  const { action, view } = useSearch({ strict: false }) as { action?: string; view?: string };
   const isolation = useIsolationsOfRuns().get(run.run_id);
   useCrumb(`${say("word.run")} ${run.number}`);
   const actions = flat(run.actions);
-  const chosen = actions.find((each) => each.key === action) ?? firstOfInterest(actions);
-  const choose = (key: string) => void navigate({ to: `/runs/${run.run_id}` as never, search: { action: key } as never, replace: true });
+  const chosen = action === TRIGGER ? undefined : (actions.find((each) => each.key === action) ?? firstOfInterest(actions));
+  const key = chosen?.key ?? TRIGGER;
+  const show = (search: { action: string; view?: string }) => void navigate({ to: `/runs/${run.run_id}` as never, search: search as never, replace: true });
+  const choose = (wanted: string) => show({ action: wanted });
+  const showsPane = action !== undefined && view !== "graph"; // where there is no room for both
   return (
-    <>
+    <div className={`run-chosen ${showsPane ? "shows-pane" : ""}`}>
       <div className="run-middle">
         <div className="run-head">
           <div className="row"><h1>{say("word.run")} {run.number}</h1><Verdict word={wordOfRun(run, isolation)} pill /><span className="grow" />
@@ -108,12 +112,16 @@ function View({ run }: { run: Schemas["RunDetail"] }) {
           <div className="facts one-line"><span>{moment(run.accepted_at, now)}{run.milliseconds !== null && `, ${span(run.milliseconds)}`}</span><Link to={`/playbooks/${run.playbook_id}` as never}>{run.playbook_name}</Link>
             {run.alert_id && <Link to={`/alerts/${run.alert_id}` as never}>{say("word.alert")}</Link>}{run.trigger.by && <span>{run.trigger.by}</span>}</div>
         </div>
-        <div className="run-graph"><Suspense fallback={<Loading />}><RunGraph run={run} chosen={chosen?.key ?? ""} choose={choose} /></Suspense></div>
-        <TimeBars run={run} actions={actions} chosen={chosen?.key} choose={choose} />
+        <div className="run-tabs segmented" role="group" aria-label={say("graph.view")}>
+          <button type="button" aria-pressed={!showsPane} onClick={() => show({ action: key, view: "graph" })}>{say("runs.graph")}</button>
+          <button type="button" aria-pressed={showsPane} onClick={() => choose(key)}>{chosen ? titleOf(chosen) : say("runs.trigger")}</button>
+        </div>
+        <div className="run-graph"><Suspense fallback={<Loading />}><RunGraph run={run} chosen={key} choose={choose} /></Suspense></div>
+        <TimeBars run={run} actions={actions} chosen={key} choose={choose} />
       </div>
-      <ActionPane run={run} action={chosen} isolation={isolation} />
+      {chosen ? <ActionPane run={run} action={chosen} isolation={isolation} /> : <TriggerPane run={run} />}
       {isCancelling && <Suspense fallback={null}><CancelDialog run={run} close={() => setCancelling(false)} /></Suspense>}
-    </>
+    </div>
   );
 }
 
