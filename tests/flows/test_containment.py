@@ -16,9 +16,9 @@ from guardship.cloud.azure.connectivity import Connectivity
 from guardship.connectors.http import ArmDoor
 from guardship.containment import isolations
 from guardship.containment.arm_prober import ArmProber
-from guardship.containment.guardrails import NeverCut, Policy
+from guardship.containment.guardrails import GroupNotClosed, NeverCut, Policy
 from guardship.containment.held_writes import HeldWrites
-from guardship.containment.isolation import Drifted, GroupNotClosed, Isolator, NotIsolated
+from guardship.containment.isolation import Drifted, Isolator, NotIsolated
 from guardship.containment.isolations import Finding, Sort, State, WriteState
 from guardship.containment.leases import Leases
 from guardship.containment.ledger import Ledger, WriteHeld
@@ -367,14 +367,17 @@ def test_a_lease_asks_at_its_end_and_releases_where_policy_says_so(any_lab: Labo
     any_lab.reset()
     house = build(any_lab, tmp_path, Policy(lease=timedelta(seconds=-1)))
     isolation_id = house.isolate()
-    asking = Leases(house.database, CLOCK, Policy(), lambda _, name, actor: house.isolator.release(name, actor=actor))
+    asking = Leases(house.database, CLOCK, Policy(), lambda _, machine, actor, with_others: house.isolator.release(machine, actor=actor))
     assert asking.look() == 1
     assert asking.look() == 0, "it asks once"
     assert house.state(isolation_id) is State.ISOLATED
     with house.database.transaction() as session:
         isolations.get(session, isolation_id).lease_asked_at = None
     releasing = Leases(
-        house.database, CLOCK, Policy(releases_by_itself=True), lambda _, name, actor: house.isolator.release(name, actor=actor)
+        house.database,
+        CLOCK,
+        Policy(releases_by_itself=True),
+        lambda _, machine, actor, with_others: house.isolator.release(machine, actor=actor),
     )
     releasing.look()
     assert house.state(isolation_id) is State.RELEASED

@@ -11,7 +11,6 @@ from guardship.cloud.arm import Actor, ArmClient, ArmError
 from guardship.cloud.provider import CloudProvider, Interface, Machine
 from guardship.containment import guardrails, isolations, way_back
 from guardship.containment.exposure import denies_metadata, told_way
-from guardship.containment.guardrails import GroupNotClosed as GroupNotClosed
 from guardship.containment.guardrails import is_protected
 from guardship.containment.isolations import Isolation
 from guardship.containment.ledger import Ledger
@@ -115,7 +114,7 @@ class Isolator:
         around.look_up([self._closed_group_id, *(each for interface in interfaces for each in decides_over(interface.body))])
         rules = around.group_rules(self._closed_group_id)
         if rules is None:
-            raise GroupNotClosed(
+            raise guardrails.GroupNotClosed(
                 f"there is no security group {self._closed_group_id}", hint="create it, or change the setting isolation_group"
             )
         steps, shuts_metadata = [], True

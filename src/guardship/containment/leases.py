@@ -3,8 +3,8 @@
 One that cannot end without opening other isolated machines is always asked about, and the question names them.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -28,8 +28,12 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = get_log("leases")
 
-Release = Callable[..., object]
-"""Release by account, machine id and actor, `with_others` where somebody has agreed to that; given by `server.py`."""
+
+class Release(Protocol):
+    """Given by `server.py`; `with_others` says that somebody has agreed to open what shares the isolation."""
+
+    def __call__(self, account: str, machine_id: str, actor: Actor, *, with_others: bool) -> object: ...
+
 
 _IN_FORCE = (State.ISOLATED, State.DRIFTED, State.RELEASING)
 
@@ -113,8 +117,7 @@ class Leases:
         kind, _, name = by.partition(" ")
         actor = Actor(ActorKind.USER if kind == "user" else ActorKind.SYSTEM, name or by, incident_id=isolation.incident_id, reason=reason)
         try:
-            agreed = {"with_others": True} if with_others else {}
-            self._release(isolation.account, isolation.machine_id, actor, **agreed)
+            self._release(isolation.account, isolation.machine_id, actor, with_others=with_others)
         except GuardshipError as error:
             log.warning("lease.release_failed", isolation_id=isolation.isolation_id, reason=str(error))
             with self._database.transaction() as session:

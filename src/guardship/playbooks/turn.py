@@ -36,6 +36,7 @@ from guardship.telemetry import get_log
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 MOST_EVENTS_HELD = 200
+ENGINE_FAULT = "EngineFault"
 
 log = get_log("turn")
 
@@ -201,11 +202,11 @@ class Turn:
         self._held.clear()
         for key, record in self.state.records.items():
             if not record.has_ended:
-                self._buffer.append(Event(EventKind.ACTION_ENDED, key, at, {"status": "Cancelled", "code": "EngineFault"}))
-        body: dict[str, Any] = {"status": "Failed", "code": "EngineFault", "error": {"code": "EngineFault", "message": reason}}
+                self._buffer.append(Event(EventKind.ACTION_ENDED, key, at, {"status": "Cancelled", "code": ENGINE_FAULT}))
+        body: dict[str, Any] = {"status": "Failed", "code": ENGINE_FAULT, "error": {"code": ENGINE_FAULT, "message": reason}}
         self._buffer.append(Event(EventKind.RUN_ENDED, "", at, body))
         self.state.status, self.state.ended_at = "Failed", at
-        self.state.code, self.state.error = "EngineFault", body["error"]
+        self.state.code, self.state.error = ENGINE_FAULT, body["error"]
         self.flush()
 
     def flush(self) -> None:
@@ -243,7 +244,7 @@ class Turn:
                 self._after_commit(append, held)
             elif isinstance(error, JournalUnavailable):
                 self._write_later(append, held)
-            elif isinstance(error, StaleLease) or self.state.has_ended:
+            elif isinstance(error, StaleLease) or self.state.code == ENGINE_FAULT:
                 log.warning("run.lease_lost", run_id=self.run.run_id, reason=str(error))
                 self.abandon()
             else:

@@ -102,7 +102,12 @@ def test_a_row_the_database_does_not_take_fails_alone(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_run_whose_row_the_database_does_not_take_ends_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "action", [call("post", "/repeatable", {}, runAfter={}), compose(1, runAfter={})], ids=["in the middle", "at its end"]
+)
+def test_a_run_whose_row_the_database_does_not_take_ends_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: dict[str, Any]
+) -> None:
     async def work() -> dict[str, Any]:
         async with engine_room(tmp_path) as room:
             whole = room.journal.append
@@ -115,7 +120,7 @@ def test_a_run_whose_row_the_database_does_not_take_ends_with_a_reason(tmp_path:
                 whole(append, *more)
 
             monkeypatch.setattr(room.journal, "append", spoil)
-            return await room.run({"A": call("post", "/repeatable", {}, runAfter={})})
+            return await room.run({"A": action})
 
     view = asyncio.run(work())
     assert (view["status"], view["code"]) == ("Failed", "EngineFault")
