@@ -370,3 +370,18 @@ def test_j_goes_to_the_first_row_and_on(visit: Visit) -> None:
     expect(page.get_by_role("row").nth(1)).to_be_focused()
     page.keyboard.press("j")
     expect(page.get_by_role("row").nth(2)).to_be_focused()
+
+
+def test_a_probe_says_its_whole_target_and_a_long_title_ends_with_its_frame(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 1280, "height": 800})
+    visit.go("/containment")
+    targets = page.locator(".probe .mono")
+    expect(targets.first).to_be_visible()
+    assert targets.evaluate_all("(all) => all.every((each) => each.scrollWidth <= each.clientWidth + 1)")
+    visit.go(f"/runs/{visit.night.filled.run_ids[2294]}")
+    rows = page.locator(".node > .row")
+    expect(rows.first).to_be_visible()
+    assert rows.evaluate_all(
+        "(all) => all.every((each) => each.getBoundingClientRect().right <= each.parentElement.getBoundingClientRect().right)"
+    )

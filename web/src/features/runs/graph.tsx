@@ -88,7 +88,7 @@ function ActionNode({ id, data }: NodeProps<Node<Data>>) {
   return (
     <>
       <Handle type="target" position={Position.Top} isConnectable={false} />
-      <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => data.choose(id)} aria-pressed={data.isChosen}>
+      <button type="button" className={`node ${isSkipped ? "skipped" : ""} ${data.isChosen ? "chosen" : ""}`} onClick={() => data.choose(id)} aria-pressed={data.isChosen} title={action ? titleOf(action) : data.label}>
         <span className="row"><span className="node-icon">{iconOf(action)}</span><span className="strong grow cut">{action ? titleOf(action) : data.label}</span>{action ? <IconOf action={action} /> : <span className="icon-only"><Verdict word="done" /></span>}</span>
         <span className="note cut node-note">{action ? (isSkipped ? say("word.skipped") : span(action.milliseconds)) : say("runs.trigger")}</span>
         <span className="node-time"><i style={{ marginLeft: `${data.share[0] * 100}%`, width: `${data.share[1] * 100}%` }} /></span>
