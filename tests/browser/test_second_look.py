@@ -385,3 +385,19 @@ def test_a_probe_says_its_whole_target_and_a_long_title_ends_with_its_frame(visi
     assert rows.evaluate_all(
         "(all) => all.every((each) => each.getBoundingClientRect().right <= each.parentElement.getBoundingClientRect().right)"
     )
+
+
+def test_the_edges_of_a_run_stay_while_the_clock_ticks(visit: Visit) -> None:
+    page = visit.go(f"/runs/{visit.night.filled.run_ids[2294]}")
+    expect(page.locator(".react-flow__edge").first).to_be_attached()
+    visit.settle()
+    page.evaluate("""() => {
+        window.lost = 0;
+        const watch = new MutationObserver((changes) => changes.forEach((change) => { window.lost += change.removedNodes.length; }));
+        watch.observe(document.querySelector(".react-flow__edges"), { childList: true, subtree: true });
+    }""")
+    clock = page.get_by_text(re.compile(r"\d\d:\d\d:\d\d UTC$")).first
+    for _ in range(2):
+        seen = clock.text_content() or ""
+        expect(clock).not_to_have_text(seen)
+    assert page.evaluate("window.lost") == 0

@@ -61,6 +61,7 @@ export function RunGraph({ run, chosen, choose }: RunGraphProps) {
   };
   const nodes: Node<Data>[] = placed.nodes.map((node) => ({
     id: node.id, type: node.kind, position: { x: node.x, y: node.y }, width: node.width, height: node.height, parentId: node.parent,
+    measured: { width: node.width, height: node.height }, // a node without it loses its handles, and with them its edges, at each render
     selectable: false, draggable: false, focusable: false,
     data: { action: node.action, label: node.label, isTaken: node.isTaken, isChosen: node.id === chosen, choose, share: shareOf(node.action) },
   }));
