@@ -9,7 +9,6 @@ times a run without an engine, in turns with it.
 import argparse
 import asyncio
 import cProfile
-import gc
 import json
 import pstats
 import resource
@@ -31,6 +30,7 @@ from guardship.playbooks.journal import Journal
 from guardship.playbooks.library import Library
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.runner import Runner
+from guardship.server import interpreter
 from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
@@ -38,7 +38,6 @@ from guardship.storage.vault import Vault
 CALLERS = 32
 ROUNDS = 3
 RUNS_PER_SECOND = 2500
-GC_THRESHOLDS = (50_000, 20, 20)
 
 
 class Echo:
@@ -107,8 +106,7 @@ ALERT = {
 
 
 async def measure(form: str, runs: int, callers: int, home: Path) -> dict[str, Any]:
-    gc.freeze()  # as a server does once it is built; the baseline runs in the same process
-    gc.set_threshold(*GC_THRESHOLDS)
+    interpreter.settle()  # as a server does once it is built; the baseline runs in the same process
     database = Database(home / f"{form}.db")
     database.create_tables()
     clock, vault, connectors = SystemClock(), Vault.open(home / "key"), ConnectorSet([Echo()])

@@ -1,8 +1,9 @@
 """A trigger that fires, and the published version that answers it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from guardship.errors import Fault, GuardshipError
 from guardship.playbooks.definition import Workflow
@@ -31,15 +32,14 @@ class Playbooks(Protocol):
     def version(self, version_id: str) -> Published: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(NamedTuple):
     """What a trigger brings, how urgent it is, and what it belongs to."""
 
     playbook_id: str
     trigger_name: str | None  # None: the playbook's first trigger
     body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-    queries: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
+    queries: Mapping[str, str] = MappingProxyType({})
     priority: int = 10
     alert_id: str | None = None
     incident_id: str | None = None

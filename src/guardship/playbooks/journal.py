@@ -8,7 +8,7 @@ from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import insert
@@ -35,8 +35,7 @@ class StaleLease(Refused):
     code = "playbooks.stale_lease"
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
+class NewRun(NamedTuple):
     run_id: str
     playbook_id: str
     playbook_version_id: str
@@ -49,8 +48,7 @@ class NewRun:
     parent_run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     run_id: str
     number: int
     is_new: bool

@@ -2,7 +2,8 @@
 
 Each step of SQLite gives the interpreter's lock away and has to win it back from the event loop, which may hold it for milliseconds; so
 what counts is how few statements a batch takes. A statement has places for 1, 2, 4, … rows; places that stay empty hold NULL and are
-passed over. When a fence refuses one of many the batch is rolled back and done again job by job.
+passed over. A run that begins and moves on in one batch is written once, as it is at the end. When a fence refuses one of many the batch
+is rolled back and done again job by job.
 """
 
 import sqlite3
@@ -26,7 +27,7 @@ class NotTogether(Exception):  # the batch is done again, nothing has failed
 @dataclass(slots=True)
 class Rows:
     is_together: bool  # many jobs: whether all were taken is seen at the end
-    runs: list[tuple[Any, ...]] = field(default_factory=list)
+    runs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     moves: list[tuple[Any, ...]] = field(default_factory=list)
     ends: list[tuple[Any, ...]] = field(default_factory=list)
     journal: list[tuple[Any, ...]] = field(default_factory=list)
@@ -38,22 +39,27 @@ class Rows:
     def add_run(self, cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> bool:
         """False: this trigger has made its run before."""
         if self.is_together:
-            self.runs.append(values)
+            if values[0] in self.runs:
+                raise NotTogether
+            self.runs[values[0]] = values
             return True
         return _RUN_ROWS.write(cursor, [values]) == 1
 
     def move_run(self, cursor: sqlite3.Cursor, values: tuple[Any, ...], *, is_over: bool) -> bool:
         """`values` in the order of `_MOVE`. False: the run is at another version, or leased anew."""
         if self.is_together:
-            (self.ends if is_over else self.moves).append(values)
+            begun = self.runs.get(values[7])
+            if begun is None:
+                (self.ends if is_over else self.moves).append(values)
+            else:
+                self.runs[values[7]] = _moved(begun, values, is_over=is_over)
             return True
         return (_ENDS if is_over else _MOVES).write(cursor, [values]) == 1
 
     def flush(self, cursor: sqlite3.Cursor) -> None:
-        for fenced, rows in ((_RUN_ROWS, self.runs), (_MOVES, self.moves), (_ENDS, self.ends)):
+        for fenced, rows in ((_RUN_ROWS, [*self.runs.values()]), (_MOVES, self.moves), (_ENDS, self.ends)):
             if rows and fenced.write(cursor, rows) != len(rows):
                 raise NotTogether
-            rows.clear()
         _JOURNAL_ROWS.write(cursor, self.journal)
         _ACTION_ROWS.write(cursor, self.actions)
         if self.dropped_timers:
@@ -62,8 +68,19 @@ class Rows:
         for run in self.forgotten:
             cursor.execute(_FORGET_JOURNAL, run)
             cursor.execute(_FORGET_ACTIONS, run)
-        for written in (self.journal, self.actions, self.dropped_timers, self.timers, self.forgotten):
+        self.runs.clear()
+        for written in (self.moves, self.ends, self.journal, self.actions, self.dropped_timers, self.timers, self.forgotten):
             written.clear()
+
+
+def _moved(begun: tuple[Any, ...], values: tuple[Any, ...], *, is_over: bool) -> tuple[Any, ...]:
+    """The row of a run that is not written yet, after what `_MOVE` or `_ENDS` would do to it."""
+    version, status, code, error, started_at, ended_at, due_at, _, expected_version, epoch = values
+    *who, _, _, _, accepted_at, _, _, known_version, lease_owner, known_epoch, lease_until, wake, _ = begun
+    if (known_version, known_epoch) != (expected_version, epoch):
+        raise NotTogether  # the fence refuses it
+    lease = (None, epoch, None, False) if is_over else (lease_owner, epoch, lease_until, wake)
+    return (*who, status, code, error, accepted_at, started_at, ended_at, version, *lease, due_at)
 
 
 class _ManyRows:

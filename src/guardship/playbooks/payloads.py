@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from guardship.playbooks.definition import Action, Workflow
-from guardship.playbooks.events import Event, EventKind
+from guardship.playbooks.events import PAYLOADS, Event, EventKind
 from guardship.playbooks.expressions.values import Value
 from guardship.playbooks.state import name_of
 from guardship.storage.vault import Vault
@@ -24,6 +24,7 @@ MASK = "***"
 # Fields of an `authentication` that are never shown.
 _NOTHING: frozenset[str] = frozenset()
 _NO_REFERENCES: dict[str, str] = {}
+_REFERENCE_OF = {name: f"{name}_ref" for name in PAYLOADS}
 _SECRET_FIELDS = ("password", "secret", "pfx", "value", "parameter", "clientsecret")
 
 
@@ -44,22 +45,24 @@ class Payloads:
         encoded = event.encoded
         if not encoded:
             return Encoded(orjson.dumps(event.body).decode(), _NO_REFERENCES)
-        rest = {name: value for name, value in event.body.items() if name not in encoded}
-        # Put together as text: the references are JSON already.
-        told = orjson.dumps(rest).decode()[:-1] if rest else "{"
+        body: dict[str, Any] = {}
         blobs: list[bytes] = []
         references: dict[str, str] = {}
         is_sealed = False
         hidden = _hidden(event, workflow) if workflow is not None and workflow.is_secretive else _NOTHING
-        for name, data in encoded.items():
+        for name, value in event.body.items():
+            data = encoded.get(name)
+            if data is None:
+                body[name] = value
+                continue
             if len(data) <= INLINE_BYTES and name not in hidden and (name != "inputs" or b'"authentication"' not in data):
-                made = f'{{"inline":{data.decode()}}}'
+                made = b'{"inline":' + data + b"}"
             else:
-                made = self._reference(run_id, event, name, data, name in hidden, blobs).decode()
-                is_sealed = is_sealed or '"sealed":' in made
-            references[name] = made
-            told = f'{told},"{name}_ref":{made}' if len(told) > 1 else f'{{"{name}_ref":{made}'
-        return Encoded(told + "}", references, blobs, is_sealed)
+                made = self._reference(run_id, event, name, data, name in hidden, blobs)
+                is_sealed = is_sealed or b'"sealed":' in made
+            references[name] = made.decode()
+            body[_REFERENCE_OF[name]] = orjson.Fragment(made)  # JSON already
+        return Encoded(orjson.dumps(body).decode(), references, blobs, is_sealed)
 
     def _reference(self, run_id: str, event: Event, name: str, data: bytes, is_hidden: bool, blobs: list[bytes]) -> bytes:
         if is_hidden:

@@ -112,7 +112,6 @@ class Progress:
     def block_status(self, block: Block, frame: Frame) -> Status:
         """The leaves decide; a skipped leaf is replaced by those it would have run after, as often as needed."""
         records = self.state.records
-        by_name = {action.name: action for action in block.actions}
         waiting, seen = list(block.leaves), set()
         worst = Status.SUCCEEDED
         while waiting:
@@ -126,7 +125,8 @@ class Progress:
             if status == Status.TIMED_OUT:
                 worst = Status.TIMED_OUT
             if status == Status.SKIPPED:
-                waiting.extend(by_name[before.name] for before in action.run_after)
+                earlier = {before.name for before in action.run_after}
+                waiting.extend(before for before in block.actions if before.name in earlier)
         return worst
 
 

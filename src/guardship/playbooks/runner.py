@@ -8,10 +8,10 @@ import os
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from guardship.clock import Clock, to_micros
 from guardship.errors import GuardshipError
@@ -40,8 +40,7 @@ SWEEP_SECONDS = 10.0
 log = get_log("runner")
 
 
-@dataclass(frozen=True, slots=True)
-class _Fresh:
+class _Fresh(NamedTuple):
     run: Run
     workflow: Workflow
     event: Event
@@ -62,8 +61,8 @@ class Runner:
         self.worker = new_id("wrkr")
         self._journal = journal
         self._playbooks = playbooks
-        self._secret = os.urandom(32)
-        self._drawn = 0
+        self._secret = blake2b(key=os.urandom(32), digest_size=16)
+        self._draws = count()
         self._caller = Caller(connectors, connections, clock, fault_points)
         self._timers = Timers(journal, clock, fault_points, self._wake)
         self._clock = clock
@@ -288,14 +287,14 @@ class Runner:
     # ---- what turns need (see turn.Host)
 
     def _draw_run_id(self) -> str:
-        self._drawn += 1
-        now = to_micros(self._clock.now()) // 1000
-        return f"run_{now:012x}{blake2b(self._drawn.to_bytes(8), key=self._secret, digest_size=9).hexdigest()}"
+        at, drawn = self.draw()
+        return f"run_{at // 1000:012x}{drawn[:9].hex()}"
 
     def draw(self) -> tuple[int, bytes]:
-        # From a secret of this process: asking the kernel for each of thousands a second costs more than all else in a step.
-        self._drawn += 1
-        return to_micros(self._clock.now()), blake2b(self._drawn.to_bytes(8), key=self._secret, digest_size=16).digest()
+        # From a secret of this process: asking the kernel for each of thousands a second gives the interpreter's lock away each time.
+        drawn = self._secret.copy()
+        drawn.update(next(self._draws).to_bytes(8))
+        return to_micros(self._clock.now()), drawn.digest()
 
     def step(self, turn: Turn, happening: Happening) -> Step | str:
         try:

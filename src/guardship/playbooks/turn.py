@@ -6,8 +6,7 @@ meanwhile is gathered for the next. A call with an effect leaves only when the c
 
 from asyncio import Task, TimerHandle
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -40,11 +39,11 @@ ENGINE_FAULT = "EngineFault"
 
 log = get_log("turn")
 
-_WAITS = (EventKind.WAIT_OPENED, EventKind.RETRY_PLANNED, EventKind.OUTCOME_UNKNOWN)
+_WAITS = frozenset({EventKind.WAIT_OPENED, EventKind.RETRY_PLANNED, EventKind.OUTCOME_UNKNOWN})
+_FORCES_COMMIT = _WAITS | {EventKind.RUN_ENDED}
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Who a run is."""
 
     run_id: str
@@ -52,7 +51,7 @@ class Run:
     playbook_id: str
     playbook_name: str
     priority: int
-    correlation: dict[str, Any] = field(default_factory=dict)
+    correlation: dict[str, Any]
 
 
 class Host(Protocol):
@@ -145,13 +144,13 @@ class Turn:
         self._buffer.extend(step.events)
         must_write = len(self._buffer) >= MOST_EVENTS_HELD
         for event in step.events:
-            if event.kind is EventKind.RUN_ENDED:
+            kind = event.kind
+            if kind in _FORCES_COMMIT:
                 must_write = True
-            elif event.kind in _WAITS:
-                self._has_waited = must_write = True
-            elif event.kind is EventKind.ACTION_STARTED:
+                self._has_waited = self._has_waited or kind in _WAITS
+            elif kind is EventKind.ACTION_STARTED:
                 self._deadlines[event.key] = event.body["deadline_at"]
-            elif event.kind is EventKind.ACTION_ENDED and self._deadlines:
+            elif self._deadlines and kind is EventKind.ACTION_ENDED:
                 self._deadlines.pop(event.key, None)
         for command in step.commands:
             self._sort(command)

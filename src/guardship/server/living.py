@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from guardship.detection.alerts import ALERT_RAISED
 from guardship.detection.log_rows import ROWS_DUE
 from guardship.errors import GuardshipError, NotFound
 from guardship.identity import approvals, sessions
+from guardship.server import interpreter
 from guardship.server.building import House
 from guardship.server.doorways import Doorway, Doorways
 from guardship.server.telling import Telling
@@ -38,7 +38,6 @@ PROBE_AGAIN_SECONDS = {True: 60.0, False: 10.0}  # by whether the isolation is p
 NAMES_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 GO_ON_SECONDS = 60.0
-COLLECTOR_THRESHOLDS = (50_000, 20, 20)
 LOCAL_FILE_MODE = 0o600
 
 THREADS = 32  # for what the loop hands to threads; its own number is too small for calls that wait
@@ -100,7 +99,7 @@ class Living:
             (self._sweep, SWEEP_SECONDS),
         )
         self._ticks = [asyncio.create_task(_every(seconds, act)) for act, seconds in work]
-        _leave_the_start_alone()
+        interpreter.settle()
 
     async def _stop(self) -> None:
         house, doors = self._house, self._house.doors
@@ -179,13 +178,6 @@ class Living:
             sessions.sweep(session, at=doors.clock.now())
             outbox.forget_delivered(session, at=doors.clock.now())
             isolations.prune_probes(session, at=doors.clock.now())
-
-
-def _leave_the_start_alone() -> None:
-    """What was made up to now lives as long as the process: the collector need not look at it again, nor so often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 class _Quiet(uvicorn.Server):

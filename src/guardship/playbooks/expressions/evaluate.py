@@ -169,10 +169,15 @@ class Evaluator:
         if function.is_lazy:
             return lambda scope: perform(scope, *arguments)
         if function.needs_scope:
+            if not arguments:
+                return perform
             return lambda scope: perform(scope, *[argument(scope) for argument in arguments])
         if len(arguments) == 1:
             only = arguments[0]
             return lambda scope: perform(only(scope))
+        if len(arguments) == 2:
+            first, second = arguments
+            return lambda scope: perform(first(scope), second(scope))
         return lambda scope: perform(*[argument(scope) for argument in arguments])
 
 
