@@ -2,6 +2,8 @@
 .PHONY: run test prove lint bench docs pin clean
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, every process of ours would compile all that it imports anew, and take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 run:
 	@$(PYTHON) tools/prepare.py run

@@ -10,15 +10,15 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
 import orjson
 from yarl import URL
 
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, ArmError, ArmUnreachable
-from guardship.connectors.outbound import CheckedResolver, OutboundRules
+from guardship.connectors.outbound import OutboundRules
 from guardship.errors import GuardshipError
 from guardship.playbooks.connector import (
     CallContext,
@@ -29,6 +29,9 @@ from guardship.playbooks.connector import (
     Recovery,
     TriggerOffer,
 )
+
+if TYPE_CHECKING:
+    import aiohttp
 
 MOST_ANSWER_BYTES = 100 * 1024 * 1024
 MOST_REDIRECTS = 5
@@ -144,8 +147,11 @@ class Http:
         return following
 
     async def _once(self, method: str, url: URL, headers: dict[str, str], data: bytes | None) -> tuple[ConnectorResponse, str | None]:
+        session = await self._open()
+        import aiohttp
+
         try:
-            async with self._open().request(method, url, headers=headers, data=data, allow_redirects=False) as response:
+            async with session.request(method, url, headers=headers, data=data, allow_redirects=False) as response:
                 target = response.headers.get("Location") if response.status in (301, 302, 303, 307, 308) else None
                 return await _answer(response), target
         except aiohttp.ClientConnectorError as error:
@@ -155,7 +161,14 @@ class Http:
         except aiohttp.ClientError as error:
             raise CallFailed("ConnectionFault", f"the call of {url.host} broke off: {error}", may_retry=True) from error
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _open(self) -> "aiohttp.ClientSession":
+        # Late, and not in the loop: a heavy library, and a server whose playbooks call nobody does without it.
+        if self._session is None:
+            await asyncio.to_thread(import_module, "guardship.connectors.resolving")
+        import aiohttp
+
+        from guardship.connectors.resolving import CheckedResolver
+
         if self._session is None or self._session.closed:
             trust = ssl.create_default_context(cafile=self._rules.ca_file)
             connector = aiohttp.TCPConnector(limit=200, limit_per_host=50, resolver=CheckedResolver(self._rules), ssl=trust)
@@ -224,7 +237,7 @@ def _authorization(authentication: Mapping[str, Any]) -> str:
             raise CallFailed("UnsupportedAuthentication", f"the authentication {other or '(none)'} is not supported by the Http action")
 
 
-async def _answer(response: aiohttp.ClientResponse) -> ConnectorResponse:
+async def _answer(response: "aiohttp.ClientResponse") -> ConnectorResponse:
     """JSON as JSON, text as text, the rest as content; never more than the limit."""
     parts: list[bytes] = []
     size = 0

@@ -1,12 +1,8 @@
 """Which hosts and addresses playbooks may call: checked by name, and again on the address that is connected to."""
 
-import asyncio
 import ipaddress
-import socket
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from guardship.cloud.azure.network import PLATFORM_ADDRESS
 
@@ -60,33 +56,3 @@ def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     if address in _NAT64 or (address in _V4_COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
-
-
-class CheckedResolver(AbstractResolver):
-    """Names resolve only to addresses that may be called."""
-
-    def __init__(self, rules: OutboundRules) -> None:
-        self._rules = rules
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=socket.AF_UNSPEC)
-        results: list[ResolveResult] = []
-        for kind, _, proto, _, address in found:
-            if self._rules.refuse_address(str(address[0])) is None:
-                results.append(
-                    {
-                        "hostname": host,
-                        "host": str(address[0]),
-                        "port": port,
-                        "family": kind,
-                        "proto": proto,
-                        "flags": socket.AI_NUMERICHOST,
-                    }
-                )
-        if not results:
-            raise OSError(f"{host} resolves to addresses that playbooks may not call")
-        return results
-
-    async def close(self) -> None:
-        return None
