@@ -58,6 +58,7 @@ def test_the_graph_numbers_the_way_and_shows_an_isolation_of_another_hand(server
         database.close()
     graph = api.get(f"incidents/{incident_id}/graph").json()
     (machine,) = (node for node in graph["nodes"] if node["kind"] == "machine")
+    assert [each["isolation_id"] for each in api.get(f"incidents/{incident_id}").json()["isolations"]] == [isolation_id]
     assert machine["isolation"]["isolation_id"] == isolation_id
     (step,) = (edge for edge in graph["edges"] if edge["step"])
     assert (step["kind"], step["target_id"], step["step"], step["is_movement"]) == ("signed_in_to", machine["node_id"], 1, True)

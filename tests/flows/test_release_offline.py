@@ -41,7 +41,7 @@ def test_a_dead_server_can_be_released_from_and_finds_out(company: Company, tmp_
 
     company.restart()
     found = company.get(f"isolations/{isolation['isolation_id']}")
-    assert found["state"] == "released"
+    assert (found["state"], found["ended_by"], found["end_reason"]) == ("released", "offline release", "the server is dead")
     acts = [entry["act"] for entry in company.get("audit")]
     assert {"containment.offline_release", "containment.offline_released", "containment.ended"} <= set(acts)
 

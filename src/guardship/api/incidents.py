@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from guardship.api.access import DoorsHere, Reader, Responder, who
 from guardship.api.alerts import AlertOut
@@ -135,7 +135,7 @@ def get_incident(incident_id: str, doors: DoorsHere, caller: Reader) -> Incident
                 if node.kind not in ("incident", "alert")
             ],
             runs=runs_of_incident(doors, incident_id),
-            isolations=[IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id)],
+            isolations=[IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id, graph)],
         )
 
 
@@ -144,10 +144,8 @@ def get_graph(incident_id: str, doors: DoorsHere, caller: Reader) -> GraphOut:
     """The incident's alerts, what they name, what was between those, and the way an attacker took."""
     with doors.database.reading() as session:
         graph = investigation.graph(session, incident_id)
-        isolated = {each.machine_name.lower(): IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id)}
-        in_force = {
-            each.machine_id: IsolationOut(**isolation_facts(each, doors))
-            for each in session.scalars(select(Isolation).where(Isolation.state.in_(OPEN_STATES)))
+        isolated = {
+            each.machine_name.lower(): IsolationOut(**isolation_facts(each, doors)) for each in _isolations(session, incident_id, graph)
         }
     nodes = [
         NodeOut(
@@ -156,9 +154,7 @@ def get_graph(incident_id: str, doors: DoorsHere, caller: Reader) -> GraphOut:
             label=node.label,
             details=dict(node.details),
             first_at=node.first_at,
-            isolation=(in_force.get(str(node.details.get("AzureID")).lower()) or isolated.get(node.label.lower()))
-            if node.kind == "machine"
-            else None,
+            isolation=isolated.get(node.label.lower()) if node.kind == "machine" else None,
         )
         for node in graph.nodes
     ]
@@ -199,8 +195,12 @@ def comment(incident_id: str, body: CommentIn, doors: DoorsHere, caller: Respond
         return EntryOut.model_validate(entry, from_attributes=True)
 
 
-def _isolations(session: Any, incident_id: str) -> list[Isolation]:
-    return list(session.scalars(select(Isolation).where(Isolation.incident_id == incident_id).order_by(Isolation.opened_at)))
+def _isolations(session: Any, incident_id: str, graph: investigation.Graph) -> list[Isolation]:
+    """The incident's own, and what is in force on its machines, whoever asked for it; the newest last."""
+    machines = [str(node.details.get("AzureID")).lower() for node in graph.nodes if node.kind == "machine"]
+    is_in_force = and_(Isolation.state.in_(OPEN_STATES), Isolation.machine_id.in_(machines))
+    query = select(Isolation).where(or_(Isolation.incident_id == incident_id, is_in_force)).order_by(Isolation.opened_at)
+    return list(session.scalars(query))
 
 
 def _out(row: Incident) -> IncidentOut:

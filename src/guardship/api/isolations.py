@@ -35,7 +35,8 @@ class IsolationOut(BaseModel):
     new_connections_blocked: str
     live_sessions_cut: str
     metadata_service_blocked: str
-    verified_at: datetime | None
+    verified_at: datetime | None = Field(description="The last look of the probes.")
+    contained_at: datetime | None = Field(description="The first look that proved it.")
     ended_at: datetime | None
     ended_by: str | None
     end_reason: str | None

@@ -37,6 +37,7 @@ class AnswerOut(BaseModel):
     is_complete: bool
     elapsed_seconds: float
     visualization: str | None
+    empty_tables: list[str] = Field(default=[], description="Where no row was found: the tables of the query that hold none at all.")
 
 
 class DiagnosticOut(BaseModel):
@@ -90,6 +91,7 @@ def run_query(body: QueryIn, doors: DoorsHere, caller: Reader) -> AnswerOut:
         is_complete=found.is_complete,
         elapsed_seconds=found.elapsed_seconds,
         visualization=found.visualization,
+        empty_tables=list(found.empty_tables),
     )
 
 

@@ -78,9 +78,7 @@ def restore(
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BackupError("the server is running on this data folder", hint="stop it first") from error
-        if layout.database.exists() and not force:
-            raise BackupError(f"{layout.database} is there already", hint="use --force to replace it; what is there is lost")
-        _unpack(source, layout)
+        _unpack(source, layout, is_forced=force)
     typer.echo(f"restored into {settings.home}. Start the server with `guardship up`.")
 
 
@@ -95,7 +93,8 @@ def _export_logs(settings: Settings, folder: Path) -> None:
             shutil.copy2(layout.logs, folder / layout.logs.name)
 
 
-def _unpack(source: Path, layout: Layout) -> None:
+def _unpack(source: Path, layout: Layout, *, is_forced: bool) -> None:
+    """Look at the backup first: nobody should be asked to force what could not be put back."""
     with tempfile.TemporaryDirectory(dir=layout.home, prefix=".guardship-restore-") as folder:
         try:
             with tarfile.open(source) as tar:
@@ -109,6 +108,8 @@ def _unpack(source: Path, layout: Layout) -> None:
         with closing(sqlite3.connect(copy)) as connection:
             if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                 raise BackupError(f"the database in {source} is damaged", hint="take another backup")
+        if layout.database.exists() and not is_forced:
+            raise BackupError(f"{layout.database} is there already", hint="use --force to replace it; what is there is lost")
         for leftover in layout.home.glob("guardship.db*"):
             leftover.unlink()
         copy.replace(layout.database)

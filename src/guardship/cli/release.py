@@ -13,6 +13,7 @@ from guardship.cli.local_server import LocalServer
 from guardship.clock import SystemClock
 from guardship.cloud.accounts import endpoint_of, find_account
 from guardship.cloud.arm import Actor, ActorKind, ArmClient, Unobserved
+from guardship.containment import way_back
 from guardship.containment.isolation import has_drifted
 from guardship.containment.surroundings import Surroundings
 from guardship.errors import Fault, GuardshipError, counted
@@ -22,8 +23,6 @@ from guardship.storage.database import Database
 from guardship.storage.layout import Layout
 from guardship.storage.vault import Vault
 from guardship.telemetry import configure
-
-_BY = "offline release"
 
 
 class ServerRuns(GuardshipError):
@@ -91,7 +90,7 @@ def release_offline(settings: Settings, file: Path, reason: str, *, is_forced: b
             _write_down(database, content, reason, "containment.offline_release")
             with closing(ArmClient(endpoint, Unobserved(), SystemClock())) as arm:
                 _send(arm, undo, reason, is_forced=is_forced)
-            _write_down(database, content, reason, "containment.offline_released")
+            _write_down(database, content, reason, way_back.RELEASED_OFFLINE)
         finally:
             database.close()
     return f"{content['what']}: {counted(len(undo), 'resource')} put back. The server ends the isolation at its next start."
@@ -99,7 +98,7 @@ def release_offline(settings: Settings, file: Path, reason: str, *, is_forced: b
 
 def _send(arm: ArmClient, undo: list[dict[str, Any]], reason: str, *, is_forced: bool = False) -> None:
     """What is gone from the cloud counts as put back; what changes between our look and our write is left alone."""
-    actor = Actor(ActorKind.USER, _BY, reason=reason)
+    actor = Actor(ActorKind.USER, way_back.BY_HAND, reason=reason)
     around = Surroundings(arm)
     there = [(each, now) for each in undo if (now := around.get(each["resource_id"])) is not None]
     for each, now in there:
@@ -129,7 +128,7 @@ def _write_down(database: Database, content: dict[str, Any], reason: str, act: s
     at = SystemClock().now()
     detail = {"isolation_id": content.get("isolation_id"), "reason": reason}
     with database.transaction() as session:
-        audit.record(session, who=_BY, act=act, subject=str(content.get("machine_id")), at=at, detail=detail)
+        audit.record(session, who=way_back.BY_HAND, act=act, subject=str(content.get("machine_id")), at=at, detail=detail)
 
 
 @contextmanager

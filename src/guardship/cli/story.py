@@ -4,7 +4,7 @@ Times come from those who saw the thing: packets from the lab, alerts, runs and 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,8 @@ class Result:
     timeline: list[Line] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The timeline in the order of time: what is heard of late comes late on the screen, and not here."""
+        return asdict(replace(self, timeline=sorted(self.timeline, key=lambda line: line.at)))
 
 
 class Story:
@@ -117,7 +118,7 @@ class Story:
     def _take_isolation(self, item: dict[str, Any]) -> None:
         if item.get("state") == "opened" and "opened" not in self._at:
             self._at["opened"] = str(item["at"])
-            self._tell(str(item["at"]), f"{self._machine} moved to the closed security group", f"by {item.get('by', '')}")
+            self._tell(str(item["at"]), f"The cloud confirms: {self._machine} is in the closed security group", f"by {item.get('by', '')}")
         elif item.get("state") == "verified":
             for finding in ("new_connections_blocked", "live_sessions_cut", "metadata_service_blocked"):
                 setattr(self.result, finding, item[finding])

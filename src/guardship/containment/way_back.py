@@ -15,6 +15,9 @@ from guardship.clock import iso
 from guardship.cloud.arm import WriteKind
 from guardship.containment.isolations import Isolation, Sort, WriteRow, WriteState
 
+BY_HAND = "offline release"  # who puts back what a file says, while the server is dead
+RELEASED_OFFLINE = "containment.offline_released"
+
 _KEY = "release"
 
 

@@ -233,11 +233,11 @@ def _outcome(
         return error
     user = _enabled(session, tried.name)
     if verified is None or user is None or user.password_hash != verified.password_hash:
-        return _refused(session, tried, left)
+        return _refused(session, tried, left, "Name or password is wrong.")
     if user.sealed_totp is not None and not code:
         return SecondFactorNeeded("the code of the authenticator app is needed")
     if not totp_holds(user, code, vault, at=tried.at):
-        return _refused(session, tried, left)
+        return _refused(session, tried, left, "The code is wrong, or was used already.")
     forget_tries(session, tried.name)
     return _open(session, user, tried.address, policy, tried.at)
 
@@ -246,9 +246,9 @@ def _enabled(session: Session, name: str) -> User | None:
     return session.scalars(select(User).where(User.name == name, User.disabled_at.is_(None))).first()
 
 
-def _refused(session: Session, tried: Try, left: int) -> SignInRefused:
+def _refused(session: Session, tried: Try, left: int, reason: str) -> SignInRefused:
     count_wrong(session, tried)
-    return SignInRefused("Name or password is wrong.", hint=f"{counted(left - 1, 'try', 'tries')} left, then a 15 minute pause.")
+    return SignInRefused(reason, hint=f"{counted(left - 1, 'try', 'tries')} left, then a 15 minute pause.")
 
 
 def _recent(session: Session, condition: object, at: datetime) -> int:

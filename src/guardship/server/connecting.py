@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from guardship.clock import Clock
 from guardship.cloud.accounts import Account, AccountDetails, endpoint_of, list_accounts, save_account
@@ -16,6 +17,7 @@ from guardship.cloud.arm_endpoint import PUBLIC_HOST, ArmEndpoint, Secret
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.cloud.azure.connectivity import Connectivity
 from guardship.connectors.http import ArmDoor, Door
+from guardship.containment import way_back
 from guardship.containment.arm_prober import ArmProber
 from guardship.containment.clouds import CloudAccess, Clouds
 from guardship.containment.exposure import is_closed
@@ -26,6 +28,7 @@ from guardship.containment.ledger import Ledger
 from guardship.containment.surroundings import Surroundings
 from guardship.containment.verification import Verification
 from guardship.errors import GuardshipError
+from guardship.identity import audit
 from guardship.settings import Settings
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
@@ -138,16 +141,29 @@ class Connecting:
         with self._database.reading() as session:
             query = select(Isolation).where(Isolation.account == access.name, Isolation.state.in_(_IN_FORCE))
             opened = list(session.scalars(query))
+            by_hand = {isolation.isolation_id: _reason_of_offline_release(session, isolation) for isolation in opened}
         around = Surroundings(access.arm)
-        reason = "the lab was started anew; its machines are as at the start" if is_lab else "found open when the server started"
         for isolation in opened:
             closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
             if not closed or all(closed):
                 continue  # a machine that is gone is a person's to release
             if any(closed):
                 access.ledger.outcomes.drifted(isolation.isolation_id, "some of its interfaces were open when the server started")
+            elif (reason := by_hand[isolation.isolation_id]) is not None:
+                access.ledger.outcomes.end(isolation.isolation_id, by=way_back.BY_HAND, reason=reason)
+            elif is_lab:
+                reason = "found open: the lab was started anew, or somebody put the group back"
+                access.ledger.outcomes.end(isolation.isolation_id, by="the lab", reason=reason)
             else:
-                access.ledger.outcomes.end(isolation.isolation_id, by="the lab" if is_lab else "somebody outside", reason=reason)
+                access.ledger.outcomes.end(isolation.isolation_id, by="somebody outside", reason="found open when the server started")
+
+
+def _reason_of_offline_release(session: Session, isolation: Isolation) -> str | None:
+    """Why somebody released it by its file while no server ran, or None."""
+    for entry in audit.entries(session, subject=isolation.machine_id):
+        if entry.act == way_back.RELEASED_OFFLINE and entry.detail.get("isolation_id") == isolation.isolation_id:
+            return str(entry.detail.get("reason") or "released by its file")
+    return None
 
 
 def policy_of(settings: Settings, *, is_lab: bool) -> Policy:

@@ -126,6 +126,9 @@ class DuckDbStore:
         ((newest,),) = self.query(f"SELECT max(m) FROM ({' UNION ALL '.join(parts)})")  # noqa: S608  # names of ours
         return newest if isinstance(newest, datetime) else None
 
+    def is_empty(self, table: str) -> bool:
+        return not self.query(f'SELECT 1 FROM "{self._catalog.table(table).physical}" LIMIT 1')  # noqa: S608  # names of ours
+
     def row_count(self, table: str) -> int:
         ((count,),) = self.query(f'SELECT count(*) FROM "{self._catalog.table(table).physical}"')  # noqa: S608  # names of ours
         return int(count)

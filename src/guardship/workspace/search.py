@@ -30,6 +30,7 @@ class Answer:
     elapsed_seconds: float
     tables: frozenset[str] = field(default_factory=frozenset)
     visualization: str | None = None
+    empty_tables: tuple[str, ...] = ()  # where no row was found: those that hold none at all
 
     @property
     def row_count(self) -> int:
@@ -88,6 +89,7 @@ class Search:
             self._clock.monotonic() - started,
             compiled.tables,
             compiled.visualization,
+            () if rows else tuple(table for table in sorted(compiled.tables) if self._store.is_empty(table)),
         )
 
     def check(self, query: str) -> list[TextError]:

@@ -106,6 +106,12 @@ def test_an_editor_hears_of_syntax_first_and_names_then(workspace: Workspace) ->
     assert workspace.search.check("Syslog | count") == []
 
 
+def test_no_rows_of_a_table_that_nothing_fills_is_no_answer_about_the_machines(workspace: Workspace) -> None:
+    workspace.ingest.ingest("Syslog", [{"TimeGenerated": START, "Computer": "web-1"}])
+    assert workspace.search.run("ConfigurationChange | where Computer == 'web-1'").empty_tables == ("ConfigurationChange",)
+    assert workspace.search.run("Syslog | where Computer == 'nowhere'").empty_tables == ()
+
+
 def test_an_answer_knows_its_tables_and_chart(workspace: Workspace) -> None:
     answer = workspace.search.run("Syslog | join kind=inner Heartbeat on Computer | render piechart")
     assert answer.tables == frozenset({"Syslog", "Heartbeat"})

@@ -1664,6 +1664,12 @@ export interface components {
             columns: components["schemas"]["ColumnOut"][];
             /** Elapsed Seconds */
             elapsed_seconds: number;
+            /**
+             * Empty Tables
+             * @description Where no row was found: the tables of the query that hold none at all.
+             * @default []
+             */
+            empty_tables: string[];
             /** Is Complete */
             is_complete: boolean;
             /** Rows */
@@ -2322,6 +2328,11 @@ export interface components {
              * @default false
              */
             can_restart: boolean;
+            /**
+             * Contained At
+             * @description The first look that proved it.
+             */
+            contained_at: string | null;
             /** End Reason */
             end_reason: string | null;
             /** Ended At */
@@ -2372,7 +2383,10 @@ export interface components {
             run_id: string | null;
             /** State */
             state: string;
-            /** Verified At */
+            /**
+             * Verified At
+             * @description The last look of the probes.
+             */
             verified_at: string | null;
             /** Writes */
             writes: components["schemas"]["WriteOut"][];
@@ -2391,6 +2405,11 @@ export interface components {
              * @default false
              */
             can_restart: boolean;
+            /**
+             * Contained At
+             * @description The first look that proved it.
+             */
+            contained_at: string | null;
             /** End Reason */
             end_reason: string | null;
             /** Ended At */
@@ -2435,7 +2454,10 @@ export interface components {
             run_id: string | null;
             /** State */
             state: string;
-            /** Verified At */
+            /**
+             * Verified At
+             * @description The last look of the probes.
+             */
             verified_at: string | null;
         };
         /**
