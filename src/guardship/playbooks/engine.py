@@ -158,12 +158,14 @@ def _terminate(progress: Progress, action: Action, frame: Frame, deed: Terminate
         progress.fail(action, frame, error)
         return
     inputs = made if isinstance(made, dict) else {}
-    wanted = text_of(inputs.get("runStatus", "")).lower()
+    body: dict[str, Any] = {"status": Status.SUCCEEDED.value, "code": "OK", "inputs": inputs}
+    progress.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, body)
+    kept: dict[str, Any] = body["inputs"]  # as JSON takes it: what the run ends with is taken from there
+    wanted = text_of(kept.get("runStatus", "")).lower()
     status = next((one for one in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED) if one.lower() == wanted), Status.FAILED)
-    given = inputs.get("runError")
+    given = kept.get("runError")
     reason = given if isinstance(given, dict) and status is Status.FAILED else None
     code = text_of(reason.get("code")) if reason else "Terminated"
-    progress.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, {"status": Status.SUCCEEDED.value, "code": "OK", "inputs": inputs})
     _stop(progress, status, code, reason)
 
 

@@ -70,7 +70,8 @@ class PayloadTooLarge(NotKeepable):
     fault = Fault.TOO_LARGE
 
 
-def _plain(value: object) -> float:
+def plain(value: object) -> float:
+    """What JSON has no form for: an exact decimal."""
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(type(value).__name__)
@@ -93,7 +94,7 @@ def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:
 
 def _encode_with_decimals(body: dict[str, Any], name: str) -> bytes:
     try:
-        made = orjson.dumps(body[name], default=_plain)
+        made = orjson.dumps(body[name], default=plain)
     except (TypeError, RecursionError) as error:
         raise OutputNotJson(f"The {name} cannot be kept as JSON: {error}.") from error
     body[name] = orjson.loads(made)

@@ -214,7 +214,7 @@ def _settle(settled: list[Settled]) -> None:
     for entry in settled:
         loop = entry[0].loop
         if loop is None:
-            entry[0].done(entry[1], entry[2])
+            _tell([entry])
         else:
             by_loop.setdefault(loop, []).append(entry)
     for loop, entries in by_loop.items():
@@ -225,5 +225,9 @@ def _settle(settled: list[Settled]) -> None:
 
 
 def _tell(entries: list[Settled]) -> None:
+    """Each hears of its own: what one of them does with it must not keep it from the others."""
     for ticket, result, error in entries:
-        ticket.done(result, error)
+        try:
+            ticket.done(result, error)
+        except Exception:
+            log.exception("journal.listener_fault")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from guardship.playbooks.definition import Action, Workflow
-from guardship.playbooks.events import PAYLOADS, Event, EventKind
+from guardship.playbooks.events import PAYLOADS, Event, EventKind, plain
 from guardship.playbooks.expressions.values import Value
 from guardship.playbooks.state import name_of
 from guardship.storage.vault import Vault
@@ -44,7 +44,7 @@ class Payloads:
     def encode(self, run_id: str, event: Event, workflow: Workflow | None) -> Encoded:
         encoded = event.encoded
         if not encoded:
-            return Encoded(orjson.dumps(event.body).decode(), _NO_REFERENCES)
+            return Encoded(orjson.dumps(event.body, default=plain).decode(), _NO_REFERENCES)
         body: dict[str, Any] = {}
         blobs: list[bytes] = []
         references: dict[str, str] = {}
@@ -62,7 +62,7 @@ class Payloads:
                 is_sealed = is_sealed or b'"sealed":' in made
             references[name] = made.decode()
             body[_REFERENCE_OF[name]] = orjson.Fragment(made)  # JSON already
-        return Encoded(orjson.dumps(body).decode(), references, blobs, is_sealed)
+        return Encoded(orjson.dumps(body, default=plain).decode(), references, blobs, is_sealed)
 
     def _reference(self, run_id: str, event: Event, name: str, data: bytes, is_hidden: bool, blobs: list[bytes]) -> bytes:
         if is_hidden:

@@ -4,13 +4,10 @@ All turns live in one event loop; `accept`, `cancel` and `decide` may be called 
 """
 
 import asyncio
-import os
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
 from functools import partial
-from hashlib import blake2b
-from itertools import count
 from typing import Any, NamedTuple
 
 from guardship.clock import Clock, to_micros
@@ -20,6 +17,7 @@ from guardship.playbooks.calls import Caller, ConnectionParameters
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.dispatch.local import LocalDispatch
+from guardship.playbooks.draws import Draws
 from guardship.playbooks.engine import Step, advance
 from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, SetTimer, TimerFired
 from guardship.playbooks.fault_points import FaultPoints
@@ -31,7 +29,7 @@ from guardship.playbooks.rounds import every
 from guardship.playbooks.state import RunState, apply
 from guardship.playbooks.timers import Timers
 from guardship.playbooks.turn import Run, Turn
-from guardship.playbooks.waiters import Waiters
+from guardship.playbooks.waiters import Waiters, settling
 from guardship.telemetry import get_log
 
 FLUSH_SECONDS = 0.5
@@ -61,8 +59,7 @@ class Runner:
         self.worker = new_id("wrkr")
         self._journal = journal
         self._playbooks = playbooks
-        self._secret = blake2b(key=os.urandom(32), digest_size=16)
-        self._draws = count()
+        self._draws = Draws(clock)
         self._caller = Caller(connectors, connections, clock, fault_points)
         self._timers = Timers(journal, clock, fault_points, self._wake)
         self._clock = clock
@@ -71,6 +68,7 @@ class Runner:
         self._loop: AbstractEventLoop | None = None
         self._turns: dict[str, Turn] = {}
         self._fresh: dict[str, _Fresh] = {}
+        self._told: set[str] = set()  # those of the fresh that a message has come for
         self._dirty: set[Turn] = set()
         self._tasks: set[Task[None]] = set()
         self._loops: list[Task[None]] = []
@@ -115,14 +113,14 @@ class Runner:
     def accept(self, firing: Firing, *, dedup_key: str | None = None) -> Accepted:
         """From any thread; returns after the commit."""
         waiting: ThreadFuture[Accepted] = ThreadFuture()
-        self._accept(firing, dedup_key, _settling(waiting), None)
+        self._accept(firing, dedup_key, settling(waiting), None)
         return waiting.result(timeout=60)
 
     async def accept_soon(self, firing: Firing, *, dedup_key: str | None = None, wants_response: bool = False) -> Accepted:
         """The same in the event loop, without blocking it; who wants the run's response asks for it here, and then for `response`."""
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Accepted] = loop.create_future()
-        run_id = self._accept(firing, dedup_key, _settling(waiting), loop)
+        run_id = self._accept(firing, dedup_key, settling(waiting), loop)
         if wants_response:
             self._waiters.expect_response(run_id)
         return await waiting
@@ -132,7 +130,7 @@ class Runner:
     ) -> str:
         published = self._playbooks.published(firing.playbook_id)
         trigger_name = firing.trigger_name or published.workflow.triggers[0].name
-        run_id = self._draw_run_id()
+        run_id = self._draws.run_id()
         correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by, "person": firing.person}
         outputs: dict[str, Any] = {"headers": dict(firing.headers), "body": firing.body}
         if firing.queries:
@@ -219,6 +217,9 @@ class Runner:
         if turn is not None:
             self.spawn(self._take_news(turn))
             return
+        if run_id in self._fresh:
+            self._told.add(run_id)
+            return
         try:
             head = self._journal.head(run_id)
         except GuardshipError as error:
@@ -231,15 +232,30 @@ class Runner:
         fresh = self._fresh.pop(run_id, None)
         if fresh is None:
             self.spawn(self._resume(run_id))
-            return
-        self._begin(fresh)
+        elif run_id in self._told:
+            self._told.discard(run_id)
+            self.spawn(self._begin_told(fresh))
+        else:
+            self._begin(fresh)
 
     def _begin(self, fresh: _Fresh, *, is_accepted: bool = True) -> Turn:
+        turn = self._turn_of(fresh, is_accepted=is_accepted)
+        turn.feed(Begin(*self.draw()))
+        return turn
+
+    async def _begin_told(self, fresh: _Fresh) -> None:
+        """A run that was told something while it stood in line, to stop perhaps: it hears that before it does anything."""
+        turn = self._turn_of(fresh, is_accepted=True)
+        try:
+            await self._take_news(turn)
+        finally:
+            turn.feed(Begin(*self.draw()))
+
+    def _turn_of(self, fresh: _Fresh, *, is_accepted: bool) -> Turn:
         run_id = fresh.run.run_id
         state = apply(RunState(run_id), fresh.event)
         turn = Turn(self, fresh.run, fresh.workflow, state, Projection(run_id, fresh.workflow), 1, is_accepted=is_accepted)
         self._turns[run_id] = turn
-        turn.feed(Begin(*self.draw()))
         return turn
 
     async def _resume(self, run_id: str) -> None:
@@ -286,15 +302,8 @@ class Runner:
 
     # ---- what turns need (see turn.Host)
 
-    def _draw_run_id(self) -> str:
-        at, drawn = self.draw()
-        return f"run_{at // 1000:012x}{drawn[:9].hex()}"
-
     def draw(self) -> tuple[int, bytes]:
-        # From a secret of this process: asking the kernel for each of thousands a second gives the interpreter's lock away each time.
-        drawn = self._secret.copy()
-        drawn.update(next(self._draws).to_bytes(8))
-        return to_micros(self._clock.now()), drawn.digest()
+        return self._draws.next()
 
     def step(self, turn: Turn, happening: Happening) -> Step | str:
         try:
@@ -383,15 +392,3 @@ class Runner:
         for run_id, priority, playbook_id in await asyncio.to_thread(self._journal.waiting_work, to_micros(self._clock.now())):
             if run_id not in self._turns:
                 self._dispatch.wake(run_id, priority, playbook_id)
-
-
-def _settling(waiting: "ThreadFuture[Accepted] | asyncio.Future[Accepted]") -> Callable[[Any, Exception | None], None]:
-    def settle(accepted: Any, error: Exception | None) -> None:
-        if waiting.done():
-            return
-        if error is not None:
-            waiting.set_exception(error)
-        else:
-            waiting.set_result(accepted)
-
-    return settle

@@ -215,10 +215,17 @@ class Turn:
         held, self._held = self._held, []
         timers, self._timers = self._timers, {}
         taken, self._taken = self._taken, []
-        rows, blobs = self._host.rows(self, self._version, events)
+        try:
+            rows, blobs = self._host.rows(self, self._version, events)
+            head = self._head()
+        except (TypeError, ValueError, RecursionError) as error:
+            log.exception("turn.not_writable", run_id=self.run.run_id)
+            self._taken, self._timers = taken, dict.fromkeys(timers)
+            self._fail(self._host.draw()[0], f"what the run has done cannot be written down: {error}")
+            return
         actions = [row.values() for row in self.projection.take_touched()]
         forgets = self.state.has_ended and self.projection.has_sealed
-        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, self._head(), blobs, forgets)
+        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, head, blobs, forgets)
         self._write(append, held)
 
     def _head(self) -> tuple[Any, ...]:
