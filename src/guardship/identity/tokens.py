@@ -8,12 +8,14 @@ from sqlalchemy import String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.errors import Fault, GuardshipError
-from guardship.identity.roles import Role
+from guardship.identity.roles import Role, includes
 from guardship.identity.sessions import Caller
+from guardship.identity.users import User
 from guardship.ids import new_id
 from guardship.storage.schema import Base, Json, Moment
 
 PREFIX = "gs_"
+_USER = "user "  # begins `created_by` where a person made it
 LONGEST_LIFE = timedelta(days=365)
 
 
@@ -61,12 +63,18 @@ def create_token(
 
 
 def caller_of_token(session: Session, secret: str, *, at: datetime) -> Caller | None:
+    """Who comes with this secret. A token can do no more than the user who made it may by now, and nothing once they may not come in."""
     row = session.scalars(
         select(ApiToken).where(ApiToken.token_hash == _hash(secret), ApiToken.revoked_at.is_(None), ApiToken.expires_at > at)
     ).first()
     if row is None:
         return None
     scope, role = tuple(row.scope), Role(row.role)
+    if row.created_by.startswith(_USER):
+        maker = session.scalars(select(User).where(User.name == row.created_by.removeprefix(_USER), User.disabled_at.is_(None))).first()
+        if maker is None:
+            return None
+        role = role if includes(Role(maker.role), role) else Role(maker.role)
     return Caller(f"token {row.name}", row.name, role, None, token_id=row.token_id, scope=scope, person=row.created_by)
 
 

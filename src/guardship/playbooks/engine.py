@@ -39,6 +39,7 @@ from guardship.playbooks.events import (
     NotKeepable,
     Resumed,
     TimerFired,
+    encode_payloads,
 )
 from guardship.playbooks.events import Respond as SendResponse
 from guardship.playbooks.expressions.values import EvaluationFailed, text_of
@@ -147,8 +148,10 @@ def _respond(progress: Progress, action: Action, frame: Frame, deed: Respond) ->
         return
     headers = {name: text_of(value) for name, value in (inputs.get("headers") or {}).items()}
     outputs = {"statusCode": status, "headers": headers, "body": inputs.get("body")}
-    progress.end(action, frame, {"status": Status.SUCCEEDED.value, "code": "OK", "inputs": inputs, "outputs": outputs})
-    progress.commands.append(SendResponse(status, headers, inputs.get("body")))
+    body: dict[str, Any] = {"status": Status.SUCCEEDED.value, "code": "OK", "inputs": inputs, "outputs": outputs}
+    encode_payloads(body)  # raises what cannot be kept, and leaves what JSON takes: that is sent
+    progress.end(action, frame, body)
+    progress.commands.append(SendResponse(status, headers, body["outputs"]["body"]))
 
 
 def _terminate(progress: Progress, action: Action, frame: Frame, deed: Terminate) -> None:

@@ -107,6 +107,7 @@ class Acceptance:
     numbers: "_Numbers"
     fault_points: FaultPoints
     blobs: list[OwnedBlob]
+    is_sealed: bool  # its trigger lies sealed, until the run ends
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Accepted:
         self.fault_points.hit("accept.before_commit")
@@ -210,7 +211,7 @@ class Journal(JournalReading):
         tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
         lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_SECONDS * 1_000_000, False, None)
         blobs = [(run.run_id, blob) for blob in made.blobs]
-        return Acceptance(event, run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs)
+        return Acceptance(event, run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs, made.is_sealed)
 
     def accept(self, new: Acceptance, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> None:
         """Queue a new run; `done` hears when it is committed. An append queued after it may be of the same commit."""

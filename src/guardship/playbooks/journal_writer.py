@@ -98,15 +98,24 @@ class JournalWriter:
         while (batch := self._next_batch()) is not None:
             try:
                 self._write(batch)
-                pause = 0.1
             except (sqlite3.Error, OSError, GuardshipError) as error:
                 log.warning("journal.unavailable", reason=str(error), jobs=len(batch))
-                self._close()
-                unavailable = JournalUnavailable(f"the journal could not be written: {error}", hint="it is tried again")
-                _settle([(ticket, None, unavailable) for ticket in batch])
-                time.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._give_up(batch, error)
+            except Exception as error:  # whatever it is: the thread lives as long as the process, or nothing is accepted any more
+                log.exception("journal.fault", jobs=len(batch))
+                self._give_up(batch, error)
+            else:
+                pause = 0.1
+                continue
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         self._close()
+
+    def _give_up(self, batch: list[Ticket], error: Exception) -> None:
+        """None of those that are left is written, and the next batch finds a new connection."""
+        self._close()
+        unavailable = JournalUnavailable(f"the journal could not be written: {error}", hint="it is tried again")
+        _settle([(ticket, None, unavailable) for ticket in batch])
 
     def _next_batch(self) -> list[Ticket] | None:
         """All that is queued; while idle the write-ahead log is folded back. None ends the thread."""
@@ -150,8 +159,9 @@ class JournalWriter:
             if len(batch) == 1:
                 settled = [(batch[0], None, Refused(f"the database did not take the row: {error}"))]
             else:
-                for ticket in batch:  # one by one: only the guilty one fails
-                    self._write([ticket], is_alone=True)
+                while batch:  # one by one: only the guilty one fails
+                    self._write(batch[:1], is_alone=True)
+                    del batch[0]
                 return
         self._has_written = True
         _settle(settled)

@@ -85,6 +85,7 @@ def send(
     if replayed:
         body["replayed"] = True
     progress.emit(EventKind.ACTION_STARTED, key, body)
+    inputs = body.get("inputs", inputs)  # as it was written down: exact decimals are numbers by now
     effect, connector = operation.has_effect, deed.connector
     progress.commands.append(
         Call(key, action.name, connector, operation.name, inputs, attempt, idempotent, deadline_at, effect, asks_first, approval_id)

@@ -46,11 +46,11 @@ _VALUES = attrgetter(*[field.name for field in fields(ActionRow)])
 class Projection:
     """Rows of one run; `touched` are those that the events since the last look have changed."""
 
-    def __init__(self, run_id: str, workflow: Workflow) -> None:
+    def __init__(self, run_id: str, workflow: Workflow, *, has_sealed: bool = False) -> None:
         self._run_id = run_id
         self._workflow = workflow
         self.rows: dict[str, ActionRow] = {}
-        self.has_sealed = False  # a payload of the run lies sealed in its journal
+        self.has_sealed = has_sealed  # a payload of the run lies sealed in its journal
         self._touched: dict[str, ActionRow] = {}
 
     def take_touched(self) -> list[ActionRow]:

@@ -42,6 +42,7 @@ class _Fresh(NamedTuple):
     run: Run
     workflow: Workflow
     event: Event
+    has_sealed: bool
 
 
 class Runner:
@@ -156,7 +157,7 @@ class Runner:
                 if early:
                     early[0].accepted(run)
                 else:
-                    self._begin_fresh(_Fresh(run, published.workflow, acceptance.event), in_loop=loop is not None)
+                    self._begin_fresh(_Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), in_loop=loop is not None)
             elif early:
                 early[0].abandon()
             settle(accepted, error)
@@ -166,7 +167,7 @@ class Runner:
             # Worked out while the disk syncs; what it makes is queued after the acceptance, and fenced by it.
             self._fault_points.hit("dispatch.wake")
             run = Run(run_id, 0, firing.playbook_id, published.playbook_name, firing.priority, correlation)
-            early.append(self._begin(_Fresh(run, published.workflow, acceptance.event), is_accepted=False))
+            early.append(self._begin(_Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), is_accepted=False))
         return run_id
 
     def _begin_fresh(self, fresh: _Fresh, *, in_loop: bool) -> None:
@@ -234,7 +235,7 @@ class Runner:
             self.spawn(self._resume(run_id))
         elif run_id in self._told:
             self._told.discard(run_id)
-            self.spawn(self._begin_told(fresh))
+            self.spawn(self._begin_told(self._turn_of(fresh, is_accepted=True)))
         else:
             self._begin(fresh)
 
@@ -243,18 +244,20 @@ class Runner:
         turn.feed(Begin(*self.draw()))
         return turn
 
-    async def _begin_told(self, fresh: _Fresh) -> None:
+    async def _begin_told(self, turn: Turn) -> None:
         """A run that was told something while it stood in line, to stop perhaps: it hears that before it does anything."""
-        turn = self._turn_of(fresh, is_accepted=True)
         try:
             await self._take_news(turn)
-        finally:
-            turn.feed(Begin(*self.draw()))
+        except Exception:
+            log.exception("runner.cannot_hear", run_id=turn.run.run_id)
+            self.later(FLUSH_SECONDS, lambda: self.spawn(self._begin_told(turn)))
+            return
+        turn.feed(Begin(*self.draw()))
 
     def _turn_of(self, fresh: _Fresh, *, is_accepted: bool) -> Turn:
         run_id = fresh.run.run_id
-        state = apply(RunState(run_id), fresh.event)
-        turn = Turn(self, fresh.run, fresh.workflow, state, Projection(run_id, fresh.workflow), 1, is_accepted=is_accepted)
+        projection = Projection(run_id, fresh.workflow, has_sealed=fresh.has_sealed)
+        turn = Turn(self, fresh.run, fresh.workflow, apply(RunState(run_id), fresh.event), projection, 1, is_accepted=is_accepted)
         self._turns[run_id] = turn
         return turn
 
@@ -291,10 +294,13 @@ class Runner:
         for message in loaded.messages:
             turn.take_message(message)
         turn.flush()
+        self.spawn(self._take_news(turn))  # of what came while it was loaded nobody could tell it
 
     async def _take_news(self, turn: Turn) -> None:
         loaded_timers = await asyncio.to_thread(self._journal.fired_timers, turn.run.run_id)
         messages = await asyncio.to_thread(self._journal.messages, turn.run.run_id)
+        if turn.is_over and (loaded_timers or messages):
+            self._wake(turn.run.run_id)  # the turn was over before it could be told
         for key, due_at in loaded_timers:
             turn.feed(TimerFired(*self.draw(), key, due_at))
         for message in messages:
@@ -329,7 +335,7 @@ class Runner:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+    def later(self, seconds: float, act: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, act)
 
     def respond(self, run_id: str, response: Respond) -> None:

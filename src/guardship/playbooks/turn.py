@@ -5,7 +5,7 @@ meanwhile is gathered for the next. A call with an effect leaves only when the c
 """
 
 from asyncio import Task, TimerHandle
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -69,7 +69,7 @@ class Host(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "Task[None]": ...
 
-    def later(self, seconds: float, act: Callable[[], None]) -> TimerHandle: ...
+    def later(self, seconds: float, act: Callable[[], object]) -> TimerHandle: ...
 
     def carry_out(self, turn: "Turn", call: Call) -> Coroutine[Any, Any, None]: ...
 
@@ -193,12 +193,15 @@ class Turn:
             self.feed(Decided(at, seed, message.key, str(message.body.get("choice", "")), message.sender, message.message_id))
         self.flush()
 
-    def _fail(self, at: int, reason: str) -> None:
-        """A fault of ours ends this run with a reason instead of being met again and again."""
+    def _fail(self, at: int, reason: str, *, lost: Sequence[Event] = ()) -> None:
+        """A fault of ours ends this run with a reason instead of being met again and again. Of what is `lost`, how it ended is told."""
         for task in self.calls.values():
             task.cancel()
         self.calls.clear()
         self._held.clear()
+        for event in lost:
+            if event.kind is EventKind.ACTION_ENDED:
+                self._buffer.append(Event(event.kind, event.key, event.at, {"status": event.body["status"], "code": ENGINE_FAULT}))
         for key, record in self.state.records.items():
             if not record.has_ended:
                 self._buffer.append(Event(EventKind.ACTION_ENDED, key, at, {"status": "Cancelled", "code": ENGINE_FAULT}))
@@ -220,8 +223,11 @@ class Turn:
             head = self._head()
         except (TypeError, ValueError, RecursionError) as error:
             log.exception("turn.not_writable", run_id=self.run.run_id)
+            if self.state.code == ENGINE_FAULT:  # not even that: the next lease tries again, from what is written
+                self.abandon()
+                return
             self._taken, self._timers = taken, dict.fromkeys(timers)
-            self._fail(self._host.draw()[0], f"what the run has done cannot be written down: {error}")
+            self._fail(self._host.draw()[0], f"what the run has done cannot be written down: {error}", lost=events)
             return
         actions = [row.values() for row in self.projection.take_touched()]
         forgets = self.state.has_ended and self.projection.has_sealed

@@ -266,11 +266,19 @@ def test_nobody_approves_what_a_run_or_token_of_theirs_asked_for(session: Sessio
 
 
 def test_who_made_a_token_answers_for_what_is_done_with_it(session: Session) -> None:
+    mara = users.create_user(session, "mara", role=Role.ADMIN, password=None, at=NOW)
     _, secret = tokens.create_token(session, "deploy", role=Role.ADMIN, scope=(), life=timedelta(days=1), by="user mara", at=NOW)
     session.flush()
     caller = tokens.caller_of_token(session, secret, at=NOW)
     assert caller is not None
-    assert (caller.name, caller.person) == ("token deploy", "user mara")
+    assert (caller.name, caller.person, caller.role) == ("token deploy", "user mara", Role.ADMIN)
+    mara.role = Role.READER
+    session.flush()
+    less = tokens.caller_of_token(session, secret, at=NOW)
+    assert less is not None and less.role == Role.READER, "no more than who made it may by now"
+    mara.disabled_at = NOW
+    session.flush()
+    assert tokens.caller_of_token(session, secret, at=NOW) is None
 
 
 def test_what_has_become_pointless_is_withdrawn(session: Session) -> None:
