@@ -153,8 +153,8 @@ def test_a_runbook_is_written_broken_mended_published_and_started(visit: Visit) 
     page.get_by_role("button", name=re.compile("^line 2, column 10")).click()
     expect(script).to_be_focused()
     assert caret(script) == len("def main(VMName: str):\n    print")
-    button(page, "Publish").click()
     expect(page.get_by_role("region", name="Problems")).to_contain_text("was never closed")
+    expect(button(page, "Publish")).to_be_disabled()  # nor what is known to be broken
     assert ask(visit.night, "GET", f"runbooks/{name}")["draft"] == "def main(VMName: str):\n    print(\n"
     script.fill(SCRIPT)
     button(page, "Save draft").click()
@@ -194,6 +194,37 @@ def test_a_new_runbook_does_not_write_over_another(visit: Visit) -> None:
     dialog.get_by_label("Name").fill(name.upper())
     expect(dialog).to_contain_text(f"There is a runbook called {name.upper()} already")
     expect(button(dialog, "Create draft")).to_be_disabled()
+
+
+def test_a_refused_publication_says_why(visit: Visit) -> None:
+    name = some("Runbook")
+    ask(visit.night, "PUT", f"runbooks/{name}/draft", {"script": SCRIPT})
+    page = visit.go(f"/runbooks/{name}")
+    ask(visit.night, "PUT", f"runbooks/{name}/draft", {"script": "def main(:\n"})  # meanwhile, by somebody else
+    button(page, "Publish").click()
+    expect(page.get_by_role("alert")).to_contain_text("invalid syntax")
+
+
+@pytest.mark.parametrize("name", ["bad name/ü?", "a\\b", ".."])
+def test_a_name_that_no_address_can_hold_is_said_in_the_form(visit: Visit, name: str) -> None:
+    page = visit.go("/runbooks")
+    button(page, "New runbook …").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(name)
+    expect(dialog).to_contain_text("A name has no / and no \\ in it")
+    expect(button(dialog, "Create draft")).to_be_disabled()
+
+
+def test_a_runbook_s_name_may_hold_any_other_sign(visit: Visit) -> None:
+    name = some("bad name ü?#%2F&")
+    page = visit.go("/runbooks")
+    button(page, "New runbook …").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(name)
+    button(dialog, "Create draft").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
 # ---- drafts of playbooks

@@ -89,8 +89,8 @@ def test_a_count_and_its_noun_agree(visit: Visit, language: str, row: str, rows:
 def test_times_of_another_day_say_which(visit: Visit) -> None:
     def another_day(isolation: Answer) -> None:
         isolation["lease_ends_at"] = later(datetime.now(UTC).isoformat(), 30)
-        for name in ("opened_at", "verified_at"):
-            isolation[name] = later(isolation[name], -30)
+        for name in ("opened_at", "contained_at", "verified_at"):
+            isolation[name] = isolation[name] and later(isolation[name], -30)
         for write in isolation["writes"]:
             write["sent_at"] = later(write["sent_at"], -30)
 

@@ -18,6 +18,13 @@ export class ApiError extends Error {
   }
 }
 
+let signedOut: () => void = () => undefined;
+
+/** What is done where the server knows nobody any more: signed out in another tab, or come to its end. */
+export function whenSignedOut(act: () => void): void {
+  signedOut = act;
+}
+
 const guarded: Middleware = {
   onRequest: ({ request }) => {
     if (request.method !== "GET") request.headers.set("X-Guard", guard);
@@ -43,7 +50,9 @@ export async function dataOf<T>(asked: Promise<Answer<T>>): Promise<T> {
     throw new ApiError({ type: "about:blank", title: "Not available now", status: 0, code: "console.unreachable", detail: "The server did not answer." });
   }
   if (answer.error !== undefined || !answer.response.ok) {
-    throw new ApiError(problemOf(answer.error, answer.response));
+    const problem = problemOf(answer.error, answer.response);
+    if (problem.code === "api.not_signed_in") signedOut();
+    throw new ApiError(problem);
   }
   return answer.data as T;
 }

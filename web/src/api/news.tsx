@@ -1,6 +1,7 @@
 // News from the server: what changed is read anew; lists that are being read are told how many things wait.
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, createContext, useContext, useEffect, useRef, useState } from "react";
+import { api, dataOf } from "./client";
 
 interface Item {
   kind: string;
@@ -33,7 +34,10 @@ export function NewsProvider({ children }: { children: ReactNode }) {
     const connect = () => {
       source = new EventSource("/api/v1/news");
       source.onopen = () => setLive(true);
-      source.onerror = () => setLive(false);
+      source.onerror = () => {
+        setLive(false);
+        if (source?.readyState === EventSource.CLOSED) dataOf(api.GET("/api/v1/session")).catch(() => undefined); // refused: perhaps nobody is signed in any more
+      };
       source.onmessage = (event: MessageEvent<string>) => take(JSON.parse(event.data) as Item);
     };
     const take = (item: Item) => {

@@ -1,11 +1,12 @@
 // Playbooks that can be run on an alert by hand; one press asks first, because what a playbook does is done for real.
 import { Button } from "@fluentui/react-components";
 import { Play16Regular } from "@fluentui/react-icons";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { AskDialog } from "../ui/ask-dialog";
 import { useSay } from "../ui/words";
+import { useAct } from "./act";
 import { type Schemas, api, dataOf } from "./client";
 import { useMay } from "./session";
 
@@ -43,7 +44,7 @@ interface AskProps {
 function Ask({ playbook: { playbook_id, name }, alert, started, close }: AskProps) {
   const say = useSay();
   const queries = useQueryClient();
-  const run = useMutation({
+  const run = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/alerts/{alert_id}/runs", { params: { path: { alert_id: alert.alert_id } }, body: { playbook_id } })),
     onSuccess: (found) => {
       started(found);

@@ -1,7 +1,7 @@
 // Who is signed in, and the server's clock: countdowns run from it, not from the reader's.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, createContext, useContext, useEffect, useState } from "react";
-import { ApiError, type Schemas, api, dataOf, keepGuard } from "./client";
+import { ApiError, type Schemas, api, dataOf, keepGuard, whenSignedOut } from "./client";
 
 export type Me = Schemas["Me"];
 
@@ -13,6 +13,9 @@ interface Session {
 }
 
 const SessionContext = createContext<Session>({ me: null, isLoading: true, welcome: () => undefined, leave: async () => undefined });
+
+/** Between the tabs of a browser: one signs out, all do. */
+const TABS = "guardship.session";
 
 let offset = 0;
 
@@ -37,12 +40,29 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     staleTime: Number.POSITIVE_INFINITY,
     retry: 2,
   });
+  useEffect(() => {
+    // By a page load: nothing that was read stays, and what is typed and not saved is asked about first.
+    const toSignIn = () => {
+      const { pathname, search } = window.location;
+      if (queries.getQueryData(["session"])) window.location.assign(`/sign-in?${new URLSearchParams({ next: pathname + search })}`);
+    };
+    const tabs = new BroadcastChannel(TABS);
+    tabs.onmessage = toSignIn;
+    whenSignedOut(toSignIn);
+    return () => {
+      tabs.close();
+      whenSignedOut(() => undefined);
+    };
+  }, [queries]);
   const session: Session = {
     me: data ?? null,
     isLoading: isPending,
     welcome: (me) => queries.setQueryData(["session"], keep(me)),
     leave: async () => {
       await api.DELETE("/api/v1/session");
+      const tabs = new BroadcastChannel(TABS);
+      tabs.postMessage("left");
+      tabs.close();
       queries.clear();
       window.location.assign("/sign-in");
     },

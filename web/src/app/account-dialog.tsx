@@ -1,7 +1,8 @@
 // What a person changes of their own way in: the password, and a second factor by an authenticator app.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input } from "@fluentui/react-components";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { useAct } from "../api/act";
 import { api, dataOf } from "../api/client";
 import { useFocusBack } from "../ui/focus-back";
 import { Refused } from "../ui/refused";
@@ -28,7 +29,7 @@ export function AccountDialog({ close }: { close: () => void }) {
 
 function Password() {
   const say = useSay();
-  const change = useMutation({ mutationFn: (body: { old: string; new: string }) => dataOf(api.POST("/api/v1/users/me/password", { body })) });
+  const change = useAct({ mutationFn: (body: { old: string; new: string }) => dataOf(api.POST("/api/v1/users/me/password", { body })) });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -55,7 +56,7 @@ function SecondFactor() {
     staleTime: Number.POSITIVE_INFINITY, // one secret as long as the dialog stands, and none that is kept
     gcTime: 0,
   });
-  const confirm = useMutation({ mutationFn: (body: { secret: string; code: string; old_code: string }) => dataOf(api.PUT("/api/v1/users/me/second-factor", { body })) });
+  const confirm = useAct({ mutationFn: (body: { secret: string; code: string; old_code: string }) => dataOf(api.PUT("/api/v1/users/me/second-factor", { body })) });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);

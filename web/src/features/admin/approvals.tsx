@@ -1,9 +1,11 @@
 // What waits for a person's consent; the first answer counts, and a reason goes with it.
 import { Button, Field, Textarea } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow, useSession } from "../../api/session";
+import { isOf } from "../../api/waiting";
 import { Refused } from "../../ui/refused";
 import { Empty, Shown } from "../../ui/states";
 import { moment, span } from "../../ui/time";
@@ -26,10 +28,10 @@ function One({ approval }: { approval: Approval }) {
   const [wasAsked, setAsked] = useState(false);
   const left = new Date(approval.expires_at).getTime() - now.getTime();
   const { me } = useSession();
-  const isOwn = [approval.asked_by, approval.person].includes(`user ${me?.name}`);
+  const isOwn = isOf(approval, me);
   const mayAnswer = useMay("responder") && !isOwn;
   const isWaiting = approval.answer === "waiting" && left > 0;
-  const answer = useMutation({
+  const answer = useAct({
     mutationFn: (isApproved: boolean) => dataOf(api.POST("/api/v1/approvals/{approval_id}/answer", { params: { path: { approval_id: approval.approval_id } }, body: { is_approved: isApproved, reason } })),
     onSuccess: () => void queries.invalidateQueries(),
   });
@@ -39,7 +41,7 @@ function One({ approval }: { approval: Approval }) {
   };
   return (
     <section className="card card-body" aria-label={approval.title}>
-      <div className="row"><h2 className="grow">{approval.title}</h2>{isWaiting ? <Verdict word="waiting" /> : <Verdict word={approval.answer === "approved" ? "done" : "skipped"} text={approval.answer === "waiting" ? "expired" : approval.answer} />}</div>
+      <div className="row"><h2 className="grow">{approval.title}</h2>{isWaiting ? <Verdict word="waiting" /> : <Verdict word={approval.answer === "approved" ? "done" : "skipped"} text={say(`admin.is.${approval.answer === "waiting" ? "expired" : approval.answer}`)} />}</div>
       <p className="note">{say("admin.askedBy", { who: approval.asked_by })}, {moment(approval.asked_at, now)}{isWaiting && `, ${say("overview.expires", { span: span(left) })}`}{approval.answered_by && `. ${approval.answered_by}: ${approval.reason ?? ""}`}</p>
       {typeof approval.detail.reason === "string" && <p>{say("word.reason")}: {approval.detail.reason}</p>}
       {isWaiting && isOwn && <p>{say("admin.ownRequest")}</p>}

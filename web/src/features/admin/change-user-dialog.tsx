@@ -1,6 +1,7 @@
 // Another role, or the door shut; either ends the sessions of that person.
 import { Checkbox, Field, Select } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog, textOf } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
@@ -12,7 +13,7 @@ export function ChangeUserDialog({ user, close }: { user: Schemas["UserOut"]; cl
   const say = useSay();
   const queries = useQueryClient();
   const { name } = user;
-  const change = useMutation({
+  const change = useAct({
     mutationFn: (body: Change) => dataOf(api.PATCH("/api/v1/users/{name}", { params: { path: { name } }, body })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["users"] });

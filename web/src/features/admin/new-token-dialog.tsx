@@ -1,7 +1,8 @@
 // A token for a script or another server; its secret is shown this once and kept nowhere.
 import { Field, Input, Select } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useNow } from "../../api/session";
 import { Checks } from "../../ui/checks";
@@ -18,7 +19,7 @@ export function NewTokenDialog({ close }: { close: () => void }) {
   const [scope, setScope] = useState<string[]>([]);
   const [typed, setTyped] = useState<string | null>(null);
   const { data: choices, error } = useQuery({ queryKey: ["tokens", "choices"], queryFn: () => dataOf(api.GET("/api/v1/tokens/choices")) });
-  const create = useMutation({
+  const create = useAct({
     mutationFn: (body: Schemas["NewToken"]) => dataOf(api.POST("/api/v1/tokens", { body })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["tokens"] }),
     gcTime: 0, // the answer holds the secret

@@ -1,6 +1,7 @@
 // Somebody else who may come in: without a second person nobody can approve what the first one asks for.
 import { Field, Input, Select } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog, textOf } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
@@ -9,7 +10,7 @@ import { ROLES } from "./roles";
 export function NewUserDialog({ close }: { close: () => void }) {
   const say = useSay();
   const queries = useQueryClient();
-  const create = useMutation({
+  const create = useAct({
     mutationFn: (body: Schemas["NewUser"]) => dataOf(api.POST("/api/v1/users", { body })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["users"] });

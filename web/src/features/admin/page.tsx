@@ -45,7 +45,7 @@ function Audit() {
   ];
   return (
     <>
-      {verdict && <p className={verdict.is_whole ? "tone-ok" : "tone-bad"} role="status">{say("admin.chain", { count: verdict.entry_count, reason: verdict.reason })}</p>}
+      {verdict && <p className={verdict.is_whole ? "tone-ok" : "tone-bad"} role="status">{verdict.is_whole ? say("admin.chain", { count: verdict.entry_count }) : say("admin.broken", { reason: verdict.reason })}</p>}
       <Shown asked={asked} rows={8}>{(found) => <div className="card"><Grid label={say("admin.audit")} columns={columns} rows={found} idOf={(each) => String(each.number)} /></div>}</Shown>
     </>
   );

@@ -1,7 +1,8 @@
 // API tokens: who made each, what it opens and until when; made and revoked here.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { AskDialog } from "../../ui/ask-dialog";
@@ -57,7 +58,7 @@ function State({ of: token, now }: { of: Token; now: Date }) {
 function RevokeDialog({ token, close }: { token: Token; close: () => void }) {
   const say = useSay();
   const queries = useQueryClient();
-  const revoke = useMutation({
+  const revoke = useAct({
     mutationFn: () => dataOf(api.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: token.token_id } } })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["tokens"] });

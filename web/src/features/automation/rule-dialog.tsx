@@ -1,7 +1,8 @@
 // A rule as it is made or changed: which alerts, which playbook, and what it would have caught while one chooses.
 import { Field, Input, Select } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Checks } from "../../ui/checks";
 import { FormDialog, textOf } from "../../ui/form-dialog";
@@ -17,7 +18,7 @@ export function RuleDialog({ rule, close }: { rule?: Rule; close: () => void }) 
   const queries = useQueryClient();
   const [conditions, setConditions] = useState<Conditions>(rule?.conditions ?? EVERY);
   const change = (part: Partial<Conditions>) => setConditions((now) => ({ ...now, ...part }));
-  const save = useMutation({
+  const save = useAct({
     mutationFn: (body: Schemas["AutomationRuleIn"]) => dataOf(rule ? api.PUT("/api/v1/automation-rules/{rule_id}", { params: { path: { rule_id: rule.rule_id } }, body }) : api.POST("/api/v1/automation-rules", { body })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["automation-rules"] });

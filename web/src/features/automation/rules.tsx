@@ -1,8 +1,9 @@
 // Automation rules: off until switched on; each shows what it would have caught in the past 30 days.
 import { Button, Switch } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { api, dataOf } from "../../api/client";
 import { useMay } from "../../api/session";
 import { AskDialog } from "../../ui/ask-dialog";
@@ -43,7 +44,7 @@ export function AutomationRulesPage() {
 
 function useSwitch(rule: Rule, done?: () => void) {
   const queries = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: (isEnabled: boolean) => dataOf(api.PUT("/api/v1/automation-rules/{rule_id}/switch", { params: { path: { rule_id: rule.rule_id } }, body: { is_enabled: isEnabled } })),
     onSuccess: () => {
       done?.();
@@ -94,7 +95,7 @@ function ArmDialog({ rule, close }: { rule: Rule; close: () => void }) {
 function RemoveDialog({ rule, close }: { rule: Rule; close: () => void }) {
   const say = useSay();
   const queries = useQueryClient();
-  const remove = useMutation({
+  const remove = useAct({
     mutationFn: () => dataOf(api.DELETE("/api/v1/automation-rules/{rule_id}", { params: { path: { rule_id: rule.rule_id } } })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["automation-rules"] });

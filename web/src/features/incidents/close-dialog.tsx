@@ -1,7 +1,8 @@
 // Closing asks what it turned out to be.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
 import { Refused } from "../../ui/refused";
@@ -20,7 +21,7 @@ export function CloseDialog({ incident, close }: { incident: Schemas["IncidentDe
   const reasons = REASONS[classification] ?? [];
   const reason = reasons.includes(chosen) ? chosen : (reasons[0] ?? null);
   const [comment, setComment] = useState("");
-  const end = useMutation({
+  const end = useAct({
     mutationFn: () => dataOf(api.PATCH("/api/v1/incidents/{incident_id}", {
       params: { path: { incident_id: incident.incident_id } },
       body: { status: "Closed", classification: classification as "TruePositive", classification_reason: reason, classification_comment: comment || null },

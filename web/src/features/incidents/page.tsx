@@ -1,8 +1,9 @@
 // One incident: its timeline with our own acts in it, its graph, who and what, and what can be done.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow, useSession } from "../../api/session";
 import { useCrumb } from "../../ui/crumb";
@@ -59,7 +60,7 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
   const queries = useQueryClient();
   const mayAct = useMay("responder");
   const [isClosing, setClosing] = useState(false);
-  const change = useMutation({
+  const change = useAct({
     mutationFn: (body: Schemas["IncidentChange"]) => dataOf(api.PATCH("/api/v1/incidents/{incident_id}", { params: { path: { incident_id: incident.incident_id } }, body })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["incident"] }),
   });

@@ -1,9 +1,10 @@
 // One timeline, newest first: alerts as tinted circles, changes as outlined ones, our own acts as teal squares.
 import { Alert16Regular, Comment16Regular, Flow16Regular, Person16Regular, PlugDisconnected16Regular } from "@fluentui/react-icons";
 import { Button, Input } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Fragment, type ReactNode, useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { Refused } from "../../ui/refused";
@@ -95,7 +96,7 @@ function AddComment({ incident }: { incident: Incident }) {
   const say = useSay();
   const queries = useQueryClient();
   const [text, setText] = useState("");
-  const add = useMutation({
+  const add = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/incidents/{incident_id}/comments", { params: { path: { incident_id: incident.incident_id } }, body: { text } })),
     onSuccess: () => {
       setText("");

@@ -1,14 +1,15 @@
 // One isolation: three findings, each with the probes behind it; how it went; lease and way back.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { Shown } from "../../ui/states";
 import { countdown, moment, span } from "../../ui/time";
 import { Verdict, wordOfFinding } from "../../ui/verdict";
-import { useSay } from "../../ui/words";
+import { type Say, useSay } from "../../ui/words";
 import { ExtendDialog } from "./extend-dialog";
 import { RestartDialog } from "./restart-dialog";
 
@@ -62,7 +63,7 @@ function Finding({ isolation, name }: { isolation: Isolation; name: (typeof FIND
   const tone = isOver ? "" : word === "proved" ? "tone-ok" : isolation[name] === "failed" ? "tone-bad" : "tone-warn";
   const latest = latestProbes(isolation.probes, name);
   const queries = useQueryClient();
-  const again = useMutation({
+  const again = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/verify", { params: { path: { isolation_id: isolation.isolation_id } } })),
     onSuccess: (found) => queries.setQueryData(["isolation", isolation.isolation_id], found),
   });
@@ -104,6 +105,26 @@ function ProbeRow({ probe }: { probe: Probe }) {
   );
 }
 
+/** What happened, in the order of time: the first look that proved it stays, however often it was looked again. */
+function stepsOf(isolation: Isolation, say: Say): { at: string; what: ReactNode }[] {
+  const { contained_at: proved, verified_at: looked, ended_at: ended } = isolation;
+  const reason = typeof isolation.opened_by.reason === "string" ? isolation.opened_by.reason : "";
+  const steps = isolation.writes.map((write) => ({
+    at: write.sent_at,
+    what: (
+      <>
+        <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{write.resource_id.split("/").at(-1)}</span></span>
+        {write.state !== "done" && <Verdict word={write.state === "failed" ? "failed" : "waiting"} text={write.problem ?? undefined} />}
+      </>
+    ),
+  }));
+  if (reason) steps.unshift({ at: isolation.opened_at, what: <span>{say("containment.askedFor", { who: String(isolation.opened_by.name), reason })}</span> });
+  if (proved) steps.push({ at: proved, what: <span className="strong">{say("containment.provedFirst")}</span> });
+  if (looked && looked !== proved) steps.push({ at: looked, what: <span>{say("containment.lastLook")} {say(`containment.saw.${isolation.live_sessions_cut}`)}</span> });
+  if (ended) steps.push({ at: ended, what: <span>{say("containment.ended", { who: isolation.ended_by ?? "" })}{isolation.end_reason && `: ${isolation.end_reason}`}</span> });
+  return steps.sort((one, other) => new Date(one.at).getTime() - new Date(other.at).getTime());
+}
+
 function HowItWent({ isolation }: { isolation: Isolation }) {
   const say = useSay();
   const now = useNow();
@@ -111,18 +132,7 @@ function HowItWent({ isolation }: { isolation: Isolation }) {
     <section className="card" aria-labelledby="how">
       <div className="card-head"><h3 id="how">{say("containment.howItWent")}</h3></div>
       <ol className="steps">
-        {typeof isolation.opened_by.reason === "string" && isolation.opened_by.reason && (
-          <li><span className="mono">{moment(isolation.opened_at, now)}</span><span>{say("containment.askedFor", { who: String(isolation.opened_by.name), reason: isolation.opened_by.reason })}</span></li>
-        )}
-        {isolation.writes.map((write) => (
-          <li key={write.write_id}>
-            <span className="mono">{moment(write.sent_at, now)}</span>
-            <span className="grow">{say("containment.moved", { group: write.group_after || say("containment.noGroup") })} <span className="note">{write.resource_id.split("/").at(-1)}</span></span>
-            {write.state !== "done" && <Verdict word={write.state === "failed" ? "failed" : "waiting"} text={write.problem ?? undefined} />}
-          </li>
-        ))}
-        {isolation.verified_at && <li><span className="mono">{moment(isolation.verified_at, now)}</span><span className="strong">{say(`containment.saw.${isolation.live_sessions_cut}`)}</span></li>}
-        {isolation.ended_at && <li><span className="mono">{moment(isolation.ended_at, now)}</span><span>{say("containment.ended", { who: isolation.ended_by ?? "" })}{isolation.end_reason && `: ${isolation.end_reason}`}</span></li>}
+        {stepsOf(isolation, say).map(({ at, what }, index) => <li key={index}><span className="mono">{moment(at, now)}</span>{what}</li>)}
         {isolation.problem && <li className="tone-bad">{isolation.problem}</li>}
       </ol>
     </section>

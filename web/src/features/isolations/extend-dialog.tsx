@@ -1,7 +1,7 @@
 // A longer lease is asked for; another person approves.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Textarea } from "@fluentui/react-components";
-import { useMutation } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
 import { Refused } from "../../ui/refused";
@@ -12,7 +12,7 @@ export function ExtendDialog({ isolation, close }: { isolation: Schemas["Isolati
   const say = useSay();
   useFocusBack();
   const [reason, setReason] = useState("");
-  const ask = useMutation({
+  const ask = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/extend", { params: { path: { isolation_id: isolation.isolation_id } }, body: { reason, is_forced: false } })),
   });
   const leave = useRef<HTMLButtonElement>(null);

@@ -1,8 +1,9 @@
 // Isolate by hand: choose a machine, see what will change, say why.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Select, Textarea } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
+import { useAct } from "../../api/act";
 import { ApiError, api, dataOf } from "../../api/client";
 import { Refused } from "../../ui/refused";
 import { Verdict } from "../../ui/verdict";
@@ -26,7 +27,7 @@ export function IsolateDialog({ first, incident, close }: { first?: string; inci
     queryFn: () => dataOf(api.GET("/api/v1/isolations/plan", { params: { query: { machine } } })),
     enabled: machine !== "",
   });
-  const isolate = useMutation({
+  const isolate = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations", { body: { machine, reason, incident_id: incident ?? null } })),
     onSuccess: (found) => {
       void queries.invalidateQueries();

@@ -99,7 +99,7 @@ function LeaseOf({ row: { isolation, approval }, now }: { row: Row; now: Date })
   const say = useSay();
   if (approval) return <span className="note">{say("containment.askedAt", { time: moment(approval.asked_at, now) })}</span>;
   if (OPEN.includes(isolation.state)) return <span className="strong">{countdown(isolation.lease_ends_at, now)}</span>;
-  return <span className="note">{isolation.ended_at ? moment(isolation.ended_at, now) : ""}</span>;
+  return <span className="note">–</span>;
 }
 
 function By({ isolation }: { isolation: Isolation }) {

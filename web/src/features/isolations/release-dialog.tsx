@@ -1,7 +1,8 @@
 // Before a release: what was and what will be, and a reason. The safe answer is the primary one; Enter never releases.
 import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Textarea } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { ApiError, api, dataOf } from "../../api/client";
 import { Refused } from "../../ui/refused";
 import { Shown } from "../../ui/states";
@@ -23,7 +24,7 @@ export function ReleaseDialog({ id, close }: { id: string; close: () => void }) 
   const [wasAsked, setAsked] = useState(false);
   const path = { isolation_id: id };
   const asked = useQuery({ queryKey: ["isolation", id], queryFn: () => dataOf(api.GET("/api/v1/isolations/{isolation_id}", { params: { path } })) });
-  const release = useMutation({
+  const release = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/release", { params: { path }, body: { reason, is_forced: isForced } })),
     onSuccess: () => {
       void queries.invalidateQueries();

@@ -1,7 +1,8 @@
 // A restart ends the sessions of a machine and loses what is in its memory: the dialog says so, and asks for a reason.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Textarea } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useFocusBack } from "../../ui/focus-back";
 import { Refused } from "../../ui/refused";
@@ -13,7 +14,7 @@ export function RestartDialog({ isolation, close }: { isolation: Schemas["Isolat
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
   const [wasAsked, setAsked] = useState(false);
-  const restart = useMutation({
+  const restart = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/isolations/{isolation_id}/end-sessions", { params: { path: { isolation_id: isolation.isolation_id } }, body: { reason, is_forced: false } })),
     onSuccess: () => {
       void queries.invalidateQueries();

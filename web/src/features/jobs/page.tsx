@@ -1,7 +1,8 @@
 // One job: what it was given, the walls it had and the limits that held, its streams.
 import { Button } from "@fluentui/react-components";
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { Code } from "../../ui/code";
@@ -33,14 +34,14 @@ function Body({ job }: { job: Schemas["JobOut"] }) {
     refetchInterval: job.ended_at ? false : 1_000, // and once more at its end
     placeholderData: keepPreviousData,
   });
-  const stop = useMutation({
+  const stop = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/jobs/{job}/stop", { params: { path: { job: job.job_id } } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["job"] }),
   });
   return (
     <>
       <div className="page-head">
-        <div className="grow"><h1>{job.runbook}</h1><div className="facts"><Verdict word={wordOfStatus(job.status)} text={job.status} /><span className="mono">{job.job_id}</span><span>{job.actor}</span><span>{moment(job.created_at, now)} UTC</span><span>{say("runs.attempt", { count: job.attempt })}</span>
+        <div className="grow"><h1>{job.runbook}</h1><div className="facts"><Verdict word={wordOfStatus(job.status)} /><span className="mono">{job.job_id}</span><span>{job.actor}</span><span>{moment(job.created_at, now)} UTC</span><span>{say("runs.attempt", { count: job.attempt })}</span>
           {job.run_id && <Link to={`/runs/${job.run_id}` as never}>{say("word.run")}</Link>}</div></div>
         {mayStop && !job.ended_at && <Button onClick={() => stop.mutate()}>{say("jobs.stop")}</Button>}
       </div>

@@ -1,9 +1,10 @@
 // One runbook: its draft and what is published, its parameters, whether its jobs have the network, its versions.
 import { Button, Switch } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { ApiError, type Schemas, api, dataOf } from "../../api/client";
+import { useAct } from "../../api/act";
+import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { useCrumb } from "../../ui/crumb";
 import { ProblemList } from "../../ui/problem-list";
@@ -12,7 +13,7 @@ import type { Place } from "../../ui/source-editor";
 import { Shown } from "../../ui/states";
 import { moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
-import { Script, keptOf } from "./script";
+import { Script, keptOf, standingOf } from "./script";
 import { StartDialog } from "./start-dialog";
 
 type Runbook = Schemas["RunbookDetail"];
@@ -33,21 +34,20 @@ function Body({ runbook }: { runbook: Runbook }) {
   const [place, setPlace] = useState<Place | null>(null);
   const [text, setText] = useState<string | null>(null);
   const isDirty = text !== null && text !== keptOf(runbook);
-  const publish = useMutation({
+  const publish = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/runbooks/{name}/publish", { params: { path: { name: runbook.name } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["runbooks"] }),
   });
-  const isBroken = publish.error instanceof ApiError && publish.error.problem.line !== undefined;
   const problems = runbook.draft_problem ? [{ ...runbook.draft_problem, message: runbook.draft_problem.detail }] : [];
   return (
     <>
       <div className="page-head">
         <div className="grow"><h1>{runbook.name}</h1>
-          <div className="facts"><span>{runbook.kind}</span><span>{say(`runbooks.state.${runbook.state}`)}</span>{runbook.published_version && <span>{say("runbooks.version", { number: runbook.published_version })}</span>}</div></div>
-        {isAdmin && runbook.draft !== null && <Button disabledFocusable={isDirty || publish.isPending} onClick={() => publish.mutate()}>{say("playbooks.publish")}</Button>}
+          <div className="facts"><span>{runbook.kind}</span>{standingOf(runbook, say).map((each) => <span key={each}>{each}</span>)}</div></div>
+        {isAdmin && runbook.draft !== null && <Button disabledFocusable={isDirty || problems.length > 0 || publish.isPending} onClick={() => publish.mutate()}>{say("playbooks.publish")}</Button>}
         {mayStart && runbook.published_version !== null && <Button appearance="primary" onClick={() => setStarting(true)}>{say("runbooks.start")}</Button>}
       </div>
-      {!isBroken && <Refused error={publish.error} />}
+      <Refused error={publish.error} />
       <div className="columns incident">
         <Script runbook={runbook} place={place} typed={{ text, set: setText }} />
         <div>
@@ -82,7 +82,7 @@ function Parameters({ runbook }: { runbook: Runbook }) {
 function Network({ runbook, mayChange }: { runbook: Runbook; mayChange: boolean }) {
   const say = useSay();
   const queries = useQueryClient();
-  const grant = useMutation({
+  const grant = useAct({
     mutationFn: (has_network: boolean) => dataOf(api.PUT("/api/v1/runbooks/{name}/network", { params: { path: { name: runbook.name } }, body: { has_network } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["runbooks"] }),
   });

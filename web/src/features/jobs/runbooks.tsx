@@ -11,6 +11,7 @@ import { moment, span } from "../../ui/time";
 import { Verdict, wordOfStatus } from "../../ui/verdict";
 import { useSay } from "../../ui/words";
 import { NewRunbookDialog } from "./new-runbook-dialog";
+import { standingOf } from "./script";
 
 type Job = Schemas["JobOut"];
 type Runbook = Schemas["RunbookOut"];
@@ -26,7 +27,7 @@ export function RunbooksPage() {
   const runbookColumns: Column<Runbook>[] = [
     { key: "name", title: say("word.name"), cell: (each) => <span className="strong">{each.name}</span> },
     { key: "kind", title: say("runbooks.kind"), width: 120, cell: (each) => each.kind },
-    { key: "state", title: say("word.state"), width: 140, cell: (each) => `${each.state}${each.published_version ? `, ${each.published_version}` : ""}` },
+    { key: "state", title: say("word.state"), width: 400, cell: (each) => standingOf(each, say).join(" · ") },
     { key: "parameters", title: say("runbooks.parameters"), cell: (each) => <span className="mono">{each.parameters.map((one) => `${one.name}: ${one.kind}`).join(", ")}</span> },
   ];
   const jobColumns: Column<Job>[] = [

@@ -1,14 +1,15 @@
 // The script of a runbook: the draft, for those who may change it, and what jobs run now.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay } from "../../api/session";
 import { Code } from "../../ui/code";
 import { Refused } from "../../ui/refused";
 import { type Place, SourceEditor } from "../../ui/source-editor";
 import { Unsaved } from "../../ui/unsaved";
-import { useSay } from "../../ui/words";
+import { type Say, useSay } from "../../ui/words";
 
 type Runbook = Schemas["RunbookDetail"];
 
@@ -16,6 +17,11 @@ type Runbook = Schemas["RunbookDetail"];
 export interface Typed {
   text: string | null;
   set: (text: string) => void;
+}
+
+/** Where it stands, in the same words in the list and on its page. */
+export function standingOf({ state, published_version: number }: Schemas["RunbookOut"], say: Say): string[] {
+  return [say(`runbooks.state.${state}`), ...(number ? [say("runbooks.version", { number })] : [])];
 }
 
 export function keptOf(runbook: Runbook): string {
@@ -49,7 +55,7 @@ function Editing({ runbook, place, typed }: { runbook: Runbook; place: Place | n
   const queries = useQueryClient();
   const text = typed.text ?? keptOf(runbook);
   const isDirty = text !== keptOf(runbook);
-  const save = useMutation({
+  const save = useAct({
     mutationFn: (script: string) => dataOf(api.PUT("/api/v1/runbooks/{name}/draft", { params: { path: { name: runbook.name } }, body: { script, kind: runbook.kind } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["runbooks"] }),
   });

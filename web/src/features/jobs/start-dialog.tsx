@@ -1,8 +1,8 @@
 // Start a runbook: one field for each of its parameters, as its script declares them.
 import { Field, Input, Select, Textarea } from "@fluentui/react-components";
-import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
@@ -14,7 +14,7 @@ export function StartDialog({ runbook, close }: { runbook: Schemas["RunbookOut"]
   const say = useSay();
   const navigate = useNavigate();
   const [unread, setUnread] = useState<string | null>(null); // the parameter whose JSON cannot be read
-  const start = useMutation({
+  const start = useAct({
     mutationFn: (parameters: Record<string, unknown>) => dataOf(api.POST("/api/v1/jobs", { body: { runbook: runbook.name, parameters, run_on: "" } })),
     onSuccess: (job) => {
       close();

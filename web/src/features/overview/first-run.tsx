@@ -1,6 +1,6 @@
 // Before anything has happened: three ways in, one of which needs nothing but this machine.
 import { Button } from "@fluentui/react-components";
-import { useMutation } from "@tanstack/react-query";
+import { useAct } from "../../api/act";
 import { api, dataOf } from "../../api/client";
 import { useMay } from "../../api/session";
 import { Refused } from "../../ui/refused";
@@ -9,7 +9,7 @@ import { useSay } from "../../ui/words";
 export function FirstRun() {
   const say = useSay();
   const mayStart = useMay("responder");
-  const demo = useMutation({ mutationFn: () => dataOf(api.POST("/api/v1/demo")) });
+  const demo = useAct({ mutationFn: () => dataOf(api.POST("/api/v1/demo")) });
   return (
     <>
       <div className="page-head"><div><h1>{say("first.title")}</h1><div className="facts">{say("first.text")}</div></div></div>

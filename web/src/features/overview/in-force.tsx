@@ -34,7 +34,7 @@ function Lease({ isolation, now }: { isolation: Isolation; now: Date }) {
         <span className="strong">{countdown(isolation.lease_ends_at, now)}</span>
       </div>
       <div className="bar" style={{ margin: "6px 0" }}><i style={{ width: `${whole > 0 ? (100 * left) / whole : 0}%` }} /></div>
-      <div className="row" style={{ justifyContent: "space-between" }}>
+      <div className="row wrap" style={{ justifyContent: "space-between" }}>
         <Verdict word={wordOfFinding("new_connections_blocked", isolation.new_connections_blocked)} text={say("finding.new_connections_blocked")} />
         <Verdict word={wordOfFinding("live_sessions_cut", isolation.live_sessions_cut)} text={isolation.live_sessions_cut === "failed" ? say("overview.sessionLives") : say("finding.live_sessions_cut")} />
       </div>

@@ -2,7 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type Schemas, api, dataOf } from "../../api/client";
-import { useNow } from "../../api/session";
+import { useMay, useNow, useSession } from "../../api/session";
+import { isOf } from "../../api/waiting";
 import { Ship } from "../../ui/ship";
 import { Shown } from "../../ui/states";
 import { dayOf, moment, since, span } from "../../ui/time";
@@ -24,8 +25,12 @@ export function OverviewPage() {
 function Body({ found }: { found: Overview }) {
   const say = useSay();
   const now = useNow();
-  const { length: waiting } = inLine(found);
-  const count = waiting + (hasLamp(found) ? 1 : 0);
+  const { me } = useSession();
+  const mayAnswer = useMay("responder");
+  const mine = found.approvals.filter((each) => mayAnswer && !isOf(each, me));
+  const needs = { ...found, approvals: mine };
+  const line = inLine(needs);
+  const count = line.length + (hasLamp(needs) ? 1 : 0);
   const title = count === 0 ? say("overview.quiet") : say("overview.needs", { count });
   return (
     <>
@@ -37,9 +42,9 @@ function Body({ found }: { found: Overview }) {
       </div>
       <div className="columns overview">
         <div>
-          <Lamp found={found} now={now} />
-          <Queue rows={inLine(found)} now={now} />
-          <AlsoOpen found={found} now={now} />
+          <Lamp found={needs} now={now} />
+          <Queue rows={line} now={now} />
+          <AlsoOpen found={found} approvals={found.approvals.filter((each) => !mine.includes(each))} now={now} />
           <section className="card" aria-labelledby="hours">
             <div className="card-head"><h2 id="hours">{say("overview.alertsByHour")}</h2><Legend /></div>
             <div className="card-body"><Hours hours={found.alerts_by_hour} /></div>

@@ -31,15 +31,28 @@ function idOf(of: Waiting): string {
   return "approval" in of ? of.approval.approval_id : of.incident.incident_id;
 }
 
-/** Incidents that somebody has taken, rules in trouble, events that went nowhere. */
-export function AlsoOpen({ found, now }: { found: Overview; now: Date }) {
+interface AlsoOpenProps {
+  found: Overview;
+  /** Those that another person has to answer. */
+  approvals: Schemas["ApprovalOut"][];
+  now: Date;
+}
+
+/** What waits for others, incidents that somebody has taken, rules in trouble, events that went nowhere. */
+export function AlsoOpen({ found, approvals, now }: AlsoOpenProps) {
   const say = useSay();
   const taken = found.incidents.filter((each) => each.owner);
-  const count = taken.length + found.troubled_rules.length;
+  const count = approvals.length + taken.length + found.troubled_rules.length;
   if (count === 0 && found.set_aside_count === 0) return null;
   const foot = found.set_aside_count > 0 && <p className="card-body tone-bad">{say("overview.setAside", { count: found.set_aside_count })}</p>;
   return (
     <List id="also-open" title={say("overview.alsoOpen")} count={count} foot={foot}>
+      {approvals.map((each) => (
+        <tr key={each.approval_id}>
+          <td><Verdict word="waiting" /></td><td>{each.title}</td><td className="note">{say("overview.another")}</td>
+          <td className="right"><Link to={"/admin" as never} search={{ tab: "approvals" } as never}>{say("word.look")}</Link></td>
+        </tr>
+      ))}
       {taken.map((incident) => <Row key={incident.incident_id} of={{ incident }} now={now} />)}
       {found.troubled_rules.map((each) => (
         <tr key={each.rule_id}>
@@ -72,7 +85,7 @@ function Row({ of, now }: { of: Waiting; now: Date }) {
     return (
       <tr>
         <td><Verdict word="notProved" /></td><td>{say(live_sessions_cut === "failed" ? "overview.stillConnected" : "overview.notBlocked", { machine: machine_name })}</td>
-        <td className="note">{say("overview.waiting", { span: since(opened_at, now) })}</td><td className="right"><Link to={`/containment/${isolation_id}` as never}>{say("word.open")}</Link></td>
+        <td className="note">{say("overview.waiting", { span: since(opened_at, now) })}</td><td className="right"><Link to={`/containment/${isolation_id}` as never}>{say("word.openIt")}</Link></td>
       </tr>
     );
   }
@@ -91,7 +104,7 @@ function Row({ of, now }: { of: Waiting; now: Date }) {
       <td><Severity value={severity} /></td>
       <td><Link className="in-text" to={to}>{say("word.incident")} {number}</Link> {title}</td>
       <td className="note">{owner ? `${owner}, ` : ""}{say("overview.openFor", { span: since(created_at, now) })}</td>
-      <td className="right"><Link to={to}>{say("word.open")}</Link></td>
+      <td className="right"><Link to={to}>{say("word.openIt")}</Link></td>
     </tr>
   );
 }

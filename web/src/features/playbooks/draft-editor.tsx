@@ -1,7 +1,8 @@
 // The draft's text as it is edited; saving checks it and keeps it, broken or not, as long as nobody else was faster.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { Refused } from "../../ui/refused";
 import { type Place, SourceEditor } from "../../ui/source-editor";
@@ -15,7 +16,7 @@ export function DraftEditor({ playbook, place, stop }: { playbook: Schemas["Play
   const [kept, setKept] = useState({ text: playbook.source, at: playbook.changed_at });
   const [text, setText] = useState(playbook.source);
   const isDirty = text !== kept.text;
-  const save = useMutation({
+  const save = useAct({
     mutationFn: (document: string) => dataOf(api.PUT("/api/v1/playbooks/{playbook_id}/draft", { params: { path: { playbook_id } }, body: { document, parameters: {}, seen_at: kept.at } })),
     onSuccess: (draft, document) => {
       setKept({ text: document, at: draft.changed_at });

@@ -1,8 +1,9 @@
 // Import Azure playbooks as they are, from files or pasted; what cannot run here is said with its place.
 import { Button, Field, Input, Textarea } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type DragEvent, type Ref, useRef, useState } from "react";
+import { useAct } from "../../api/act";
 import { ApiError, type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
@@ -24,7 +25,7 @@ export function ImportDialog({ close }: { close: () => void }) {
     setNotTaken(chosen.filter((_, index) => read[index] === null).map((each) => each.name));
     setFiles((known) => [...known.filter((old) => !taken.some((each) => each.file === old.file)), ...taken]);
   };
-  const keep = useMutation({
+  const keep = useAct({
     mutationFn: () => keepAll(pasted.text.trim() ? [...files, pasted] : files),
     onSuccess: ({ drafts, refused }) => {
       void queries.invalidateQueries({ queryKey: ["playbooks"] });

@@ -1,9 +1,10 @@
 // One playbook: its problems with their places, its source, its versions. Publishing arms nothing but the address of a Request trigger.
 import { Button } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { flushSync } from "react-dom";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { AskDialog } from "../../ui/ask-dialog";
@@ -36,7 +37,7 @@ function Body({ playbook }: { playbook: Playbook }) {
   const [isDeleting, setDeleting] = useState(false);
   const [place, setPlace] = useState<Place | null>(null);
   const edit = useRef<HTMLButtonElement>(null);
-  const publish = useMutation({
+  const publish = useAct({
     mutationFn: () => dataOf(api.POST("/api/v1/playbooks/{playbook_id}/publish", { params: { path: { playbook_id: playbook.playbook_id } } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["playbooks"] }),
   });
@@ -120,7 +121,7 @@ function DeleteDialog({ playbook, close }: { playbook: Playbook; close: () => vo
   const queries = useQueryClient();
   const { playbook_id, name } = playbook;
   const [seen_at] = useState(playbook.changed_at);
-  const remove = useMutation({
+  const remove = useAct({
     mutationFn: () => dataOf(api.DELETE("/api/v1/playbooks/{playbook_id}", { params: { path: { playbook_id }, query: { seen_at } } })),
     onSuccess: async () => {
       close();

@@ -1,7 +1,8 @@
 // One action: input and output side by side, why this branch, what went wrong, the log of its job.
 import { Button } from "@fluentui/react-components";
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay } from "../../api/session";
 import { Code } from "../../ui/code";
@@ -120,7 +121,7 @@ function Unknown({ run, action }: { run: Run; action: Action }) {
   const say = useSay();
   const mayDecide = useMay("responder");
   const queries = useQueryClient();
-  const decide = useMutation({
+  const decide = useAct({
     mutationFn: (choice: "done" | "again" | "failed") => dataOf(api.POST("/api/v1/runs/{run_id}/decision", { params: { path: { run_id: run.run_id } }, body: { key: action.key, choice } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["run"] }),
   });

@@ -1,6 +1,7 @@
 // Ends a run that goes on: what is under way is broken off, what it did stays.
 import { Field, Textarea } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { FormDialog, textOf } from "../../ui/form-dialog";
 import { useSay } from "../../ui/words";
@@ -8,7 +9,7 @@ import { useSay } from "../../ui/words";
 export function CancelDialog({ run, close }: { run: Schemas["RunDetail"]; close: () => void }) {
   const say = useSay();
   const queries = useQueryClient();
-  const cancel = useMutation({
+  const cancel = useAct({
     mutationFn: (reason: string) => dataOf(api.POST("/api/v1/runs/{run_id}/cancel", { params: { path: { run_id: run.run_id } }, body: { reason } })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ["run"] });

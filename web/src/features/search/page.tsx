@@ -91,10 +91,11 @@ function faultOf(refusal: Error | null): Fault | undefined {
 function Rows({ answer }: { answer: Answer }) {
   const say = useSay();
   const took = span(answer.elapsed_seconds * 1000);
-  if (answer.rows.length === 0) return <Empty text={say("logs.none")} />;
+  if (answer.rows.length === 0) return <Empty text={answer.empty_tables?.length ? say("logs.nothingFills", { tables: answer.empty_tables.join(", ") }) : say("logs.none")} />;
   return (
     <section className="card" aria-label={say("logs.title")}>
       <div className="card-head"><span>{say(answer.is_complete ? "logs.rows" : "logs.cut", { count: answer.rows.length, span: took })}</span><Button size="small" onClick={() => download("rows.csv", asCsv(answer.columns.map((each) => each.name), answer.rows))}>{say("logs.csv")}</Button></div>
+      {answer.visualization && answer.visualization !== "table" && <p className="note card-body">{say("logs.asTable", { form: answer.visualization })}</p>}
       <div style={{ overflow: "auto", maxHeight: "60vh" }} tabIndex={0}>
         <table className="grid wide" aria-label={say("logs.title")}>
           <thead><tr>{answer.columns.map((column) => <th key={column.name} scope="col" title={column.type}>{column.name}</th>)}</tr></thead>

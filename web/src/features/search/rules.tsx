@@ -1,6 +1,7 @@
 // Analytics rules: on and off, how often, when they last matched, and what troubles them.
 import { Switch } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useAct } from "../../api/act";
 import { type Schemas, api, dataOf } from "../../api/client";
 import { useMay, useNow } from "../../api/session";
 import { Refused } from "../../ui/refused";
@@ -37,7 +38,7 @@ function Row({ rule }: { rule: Rule }) {
   const word = say(rule.is_enabled ? "rules.on" : "rules.off");
   const now = useNow();
   const queries = useQueryClient();
-  const flip = useMutation({
+  const flip = useAct({
     mutationFn: (isEnabled: boolean) => dataOf(api.PUT("/api/v1/analytics-rules/{rule_id}/switch", { params: { path: { rule_id: rule.rule_id } }, body: { is_enabled: isEnabled } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["analytics-rules"] }),
   });
