@@ -17,6 +17,7 @@ CATCH_ALL_PLACES = {
     "playbooks/runner.py",  # the runner's turn
     "playbooks/calls.py",  # a connector call
     "playbooks/timers.py",  # a round of the timers
+    "playbooks/journal_writer.py",  # the journal's thread, and who hears from it
     "playbooks/rounds.py",  # a round of the runner's upkeep
     "automation/workers.py",  # the job sandbox
     "sandbox/job_side/launch.py",  # the job's last words

@@ -367,7 +367,12 @@ def test_a_lease_asks_at_its_end_and_releases_where_policy_says_so(any_lab: Labo
     any_lab.reset()
     house = build(any_lab, tmp_path, Policy(lease=timedelta(seconds=-1)))
     isolation_id = house.isolate()
-    asking = Leases(house.database, CLOCK, Policy(), lambda _, machine, actor, with_others: house.isolator.release(machine, actor=actor))
+    asking = Leases(
+        house.database,
+        CLOCK,
+        Policy(),
+        lambda _, machine, actor, isolation_id, with_others: house.isolator.release(machine, actor=actor, isolation_id=isolation_id),
+    )
     assert asking.look() == 1
     assert asking.look() == 0, "it asks once"
     assert house.state(isolation_id) is State.ISOLATED
@@ -377,7 +382,7 @@ def test_a_lease_asks_at_its_end_and_releases_where_policy_says_so(any_lab: Labo
         house.database,
         CLOCK,
         Policy(releases_by_itself=True),
-        lambda _, machine, actor, with_others: house.isolator.release(machine, actor=actor),
+        lambda _, machine, actor, isolation_id, with_others: house.isolator.release(machine, actor=actor, isolation_id=isolation_id),
     )
     releasing.look()
     assert house.state(isolation_id) is State.RELEASED

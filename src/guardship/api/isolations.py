@@ -11,7 +11,7 @@ from guardship.api.access import DoorsHere, Reader, Responder, who
 from guardship.api.doors import Doors
 from guardship.cloud.arm import Actor, ActorKind
 from guardship.containment import isolations, way_back
-from guardship.containment.isolation import Plan
+from guardship.containment.isolation import Plan, demand_open
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.identity import audit
 from guardship.identity.sessions import Caller
@@ -190,7 +190,7 @@ def verify(isolation_id: str, doors: DoorsHere, caller: Responder) -> IsolationD
 def end_sessions(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> IsolationDetail:
     """Restart the machine, which ends the sessions inside it and loses what is in its memory; then probe again."""
     with doors.database.reading() as session:
-        row = isolations.get(session, isolation_id)
+        row = demand_open(session, isolation_id)
     cloud = doors.clouds.named(row.account)
     actor = _actor(caller, body.reason, row.incident_id)
     cloud.connectivity.end_sessions(cloud.provider.machine(row.machine_id), actor=actor)
@@ -210,7 +210,7 @@ def extend(isolation_id: str, body: ReasonIn, doors: DoorsHere, caller: Responde
 
 def _release(doors: Doors, row: Isolation, body: ReasonIn, caller: Caller) -> None:
     actor = _actor(caller, body.reason, row.incident_id)
-    doors.clouds.named(row.account).isolator.release(row.machine_id, actor=actor, is_forced=body.is_forced)
+    doors.clouds.named(row.account).isolator.release(row.machine_id, actor=actor, isolation_id=row.isolation_id, is_forced=body.is_forced)
 
 
 def _actor(caller: Caller, reason: str, incident_id: str | None) -> Actor:

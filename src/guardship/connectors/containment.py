@@ -74,10 +74,10 @@ class ContainmentConnector:
             last = isolations.last_of(session, machine)
             if last is None:
                 return None
-            if request.operation == "isolate":
-                was_done = last.state == State.ISOLATED and last.run_id == context.run_id
-            else:
-                was_done = isolations.was_released_by(session, last, run_id=context.run_id)
+            was_done = isolations.was_released_by(session, last, run_id=context.run_id)
+            if request.operation == "isolate":  # what others have released since stays open; what this run released it may isolate again
+                stands = last.state == State.ISOLATED or (last.state == State.RELEASED and not was_done)
+                was_done = stands and last.run_id == context.run_id
             return _answer(last) if was_done else None
 
     def _act(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
@@ -147,4 +147,5 @@ def _reason(body: Any) -> str | None:
 
 def _answer(isolation: Isolation) -> ConnectorResponse:
     names = ("isolation_id", "number", "machine_name", "state", "new_connections_blocked", "live_sessions_cut", "metadata_service_blocked")
-    return ConnectorResponse(200, body={name: getattr(isolation, name) for name in names})
+    end = ("ended_by", "end_reason") if isolation.state == State.RELEASED else ()
+    return ConnectorResponse(200, body={name: getattr(isolation, name) for name in (*names, *end)})

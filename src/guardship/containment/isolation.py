@@ -7,12 +7,14 @@ change, and a release puts back exactly what was there. A release is refused whe
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from guardship.cloud.arm import Actor, ArmClient, ArmError
 from guardship.cloud.provider import CloudProvider, Interface, Machine
 from guardship.containment import guardrails, isolations, way_back
 from guardship.containment.exposure import denies_metadata, told_way
 from guardship.containment.guardrails import is_protected
-from guardship.containment.isolations import Isolation
+from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.containment.ledger import Ledger
 from guardship.containment.surroundings import Surroundings, decides_over, id_in
 from guardship.containment.way_back import Undo
@@ -35,8 +37,11 @@ class NotIsolated(GuardshipError):
     code = "containment.not_isolated"
     fault = Fault.CONFLICT
 
-    def __init__(self, machine: str) -> None:
-        super().__init__(f"{machine} is not isolated")
+    def __init__(self, machine: str, *, ended: int | None = None) -> None:
+        if ended is None:
+            super().__init__(f"{machine} is not isolated")
+        else:
+            super().__init__(f"isolation {ended} of {machine} has ended", hint="if the machine is isolated again, act on that isolation")
 
 
 class Drifted(GuardshipError):
@@ -145,14 +150,17 @@ class Isolator:
             return self._opened(plan.machine.name, plan.machine.machine_id).isolation_id
         raise AssertionError("the last try either returned or raised")
 
-    def release(self, machine_name: str, *, actor: Actor, is_forced: bool = False, with_others: bool = False) -> str:
+    def release(
+        self, machine_name: str, *, actor: Actor, isolation_id: str | None = None, is_forced: bool = False, with_others: bool = False
+    ) -> str:
         """Put back what the isolation changed, newest first, and return its id.
 
-        Works by the stored writes, so also for a machine that the cloud has no more: what is gone counts as put back. Raises Shared
+        An `isolation_id` means that isolation and no other: once it has ended NotIsolated is raised, also where the machine is isolated
+        again. Works by the stored writes, so also for a machine that the cloud has no more: what is gone counts as put back. Raises Shared
         when that opens other isolated machines, unless forced or agreed to by `with_others`, Drifted when somebody else has changed a
         resource since, StillIsolated when something could not be put back.
         """
-        isolation = self._opened(machine_name, self._id_of(machine_name))
+        isolation = self._opened(machine_name, self._id_of(machine_name)) if isolation_id is None else self._still_open(isolation_id)
         with self._database.reading() as session:
             writes = isolations.writes_of(session, isolation.isolation_id)
             others = [each.machine_name for each in isolations.sharing(session, isolation.isolation_id)]
@@ -161,6 +169,8 @@ class Isolator:
         undo = way_back.undo_of(writes)
         set_by_us = {write.resource_id.lower(): write.after for write in writes if write.after is not None}
         around = Surroundings(self._arm)
+        around.look_up(each.resource_id for each in undo)
+        self._still_open(isolation.isolation_id)  # looked at after the resources, whose etags stop us if it ends from here on
         for each in undo:
             now = around.get(each.resource_id)
             if not is_forced and now is not None and has_drifted(set_by_us.get(each.resource_id.lower()), now):
@@ -217,12 +227,24 @@ class Isolator:
             return "the cloud has not answered yet; it is asked again within a minute"
         return ", ".join(sorted(each.rpartition("/")[2] for each in isolations.not_back(writes))) or "some of it is not back"
 
+    def _still_open(self, isolation_id: str) -> Isolation:
+        with self._database.reading() as session:
+            return demand_open(session, isolation_id)
+
     def _opened(self, name: str, machine_id: str) -> Isolation:
         with self._database.reading() as session:
             found = isolations.open_isolation(session, machine_id)
         if found is None:
             raise NotIsolated(name)
         return found
+
+
+def demand_open(session: Session, isolation_id: str) -> Isolation:
+    """The isolation; raises NotIsolated when it has ended, also where the machine is isolated again by another one."""
+    isolation = isolations.get(session, isolation_id)
+    if isolation.state not in OPEN_STATES:
+        raise NotIsolated(isolation.machine_name, ended=isolation.number)
+    return isolation
 
 
 def has_drifted(left_by_us: dict[str, Any] | None, now: dict[str, Any]) -> bool:

@@ -97,7 +97,8 @@ class Outcomes:
     def drifted(self, isolation_id: str, problem: str) -> None:
         with self._database.transaction() as session:
             isolation = isolations.get(session, isolation_id)
-            isolation.state, isolation.problem = State.DRIFTED, problem
+            if isolation.state in OPEN_STATES:
+                isolation.state, isolation.problem = State.DRIFTED, problem
 
     def end(self, isolation_id: str, *, by: str, reason: str) -> None:
         """End an isolation that no write of ours ends: its resources are gone, or it was undone where we could not see it."""

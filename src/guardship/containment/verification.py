@@ -22,6 +22,7 @@ from guardship.storage.database import Database
 from guardship.telemetry import get_log
 
 VERIFIED = "IsolationVerified"
+_IN_FORCE = (State.ISOLATED, State.DRIFTED)
 
 log = get_log("verification")
 
@@ -85,7 +86,7 @@ class Verification:
         with self._database.reading() as session:
             isolation = isolations.get(session, isolation_id)
             isolated = frozenset(isolations.open_machines(session))
-        if isolation.state not in (State.ISOLATED, State.DRIFTED):
+        if isolation.state not in _IN_FORCE:
             return None
         try:
             probes = list(self._prober.probe(isolation.machine_id, avoid=isolated))
@@ -93,12 +94,14 @@ class Verification:
             log.warning("verification.failed", isolation_id=isolation_id, reason=str(error))
             probes = [Probe(Question.CONTROL, isolation.machine_name, None, str(error))]
         findings = findings_of(probes)
-        self._write_down(isolation_id, probes, findings, self._clock.now())
-        return findings
+        return findings if self._write_down(isolation_id, probes, findings, self._clock.now()) else None
 
-    def _write_down(self, isolation_id: str, probes: list[Probe], findings: Findings, now: datetime) -> None:
+    def _write_down(self, isolation_id: str, probes: list[Probe], findings: Findings, now: datetime) -> bool:
+        """Whether it was still in force: what was seen of a machine that was released meanwhile says nothing about its isolation."""
         with self._database.transaction() as session:
             isolation = isolations.get(session, isolation_id)
+            if isolation.state not in _IN_FORCE:
+                return False
             is_first = isolation.verified_at is None
             known = _known(isolation)
             isolation.new_connections_blocked = findings.new_connections_blocked
@@ -109,13 +112,14 @@ class Verification:
                 isolation.contained_at = now
             session.add_all(_row(isolation_id, probe, now) for probe in probes)
             if not is_first and known == findings:
-                return
+                return True
             detail = {"isolation_id": isolation_id, **{name: getattr(findings, name) for name in Findings.__dataclass_fields__}}
             audit.record(
                 session, who="system verification", act="containment.verified", subject=isolation.machine_id, at=now, detail=detail
             )
             event = detail | {"machine_name": isolation.machine_name, "incident_id": isolation.incident_id, "run_id": isolation.run_id}
             outbox.publish(session, f"isolation:{isolation_id}", VERIFIED, event | {"at": now.isoformat()}, at=now)
+            return True
 
 
 def findings_of(probes: Sequence[Probe]) -> Findings:

@@ -23,7 +23,7 @@ from guardship.containment.clouds import CloudAccess, Clouds
 from guardship.containment.exposure import is_closed
 from guardship.containment.guardrails import Policy
 from guardship.containment.isolation import Isolator
-from guardship.containment.isolations import Isolation, State
+from guardship.containment.isolations import OPEN_STATES, Isolation, State
 from guardship.containment.ledger import Ledger
 from guardship.containment.surroundings import Surroundings
 from guardship.containment.verification import Verification
@@ -129,6 +129,7 @@ class Connecting:
         for host in access.hosts:
             self._http_doors[host.lower()] = ArmDoor(lambda: self._clouds.by_name[account.name].arm)
         try:
+            end_released_by_hand(self._database, access)
             ledger.reconcile(arm, is_starting=True)
             self._look_what_is_open_again(access, is_lab=account.is_lab)
         except GuardshipError as error:
@@ -141,7 +142,6 @@ class Connecting:
         with self._database.reading() as session:
             query = select(Isolation).where(Isolation.account == access.name, Isolation.state.in_(_IN_FORCE))
             opened = list(session.scalars(query))
-            by_hand = {isolation.isolation_id: _reason_of_offline_release(session, isolation) for isolation in opened}
         around = Surroundings(access.arm)
         for isolation in opened:
             closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
@@ -149,13 +149,26 @@ class Connecting:
                 continue  # a machine that is gone is a person's to release
             if any(closed):
                 access.ledger.outcomes.drifted(isolation.isolation_id, "some of its interfaces were open when the server started")
-            elif (reason := by_hand[isolation.isolation_id]) is not None:
-                access.ledger.outcomes.end(isolation.isolation_id, by=way_back.BY_HAND, reason=reason)
             elif is_lab:
                 reason = "found open: the lab was started anew, or somebody put the group back"
                 access.ledger.outcomes.end(isolation.isolation_id, by="the lab", reason=reason)
             else:
                 access.ledger.outcomes.end(isolation.isolation_id, by="somebody outside", reason="found open when the server started")
+
+
+def end_released_by_hand(database: Database, access: CloudAccess) -> None:
+    """Isolations that somebody released by their file while no server ran. First of all, and also while they were being applied: a write
+    that was put back looks like one that never got there, and its run would send it again."""
+    with database.reading() as session:
+        query = select(Isolation).where(Isolation.account == access.name, Isolation.state.in_(OPEN_STATES))
+        found = [(isolation, _reason_of_offline_release(session, isolation)) for isolation in session.scalars(query)]
+    around = Surroundings(access.arm)
+    for isolation, reason in found:
+        if reason is None:
+            continue
+        closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
+        if closed and not any(closed):
+            access.ledger.outcomes.end(isolation.isolation_id, by=way_back.BY_HAND, reason=reason)
 
 
 def _reason_of_offline_release(session: Session, isolation: Isolation) -> str | None:
@@ -177,8 +190,8 @@ def policy_of(settings: Settings, *, is_lab: bool) -> Policy:
     )
 
 
-def release_in(clouds: Clouds, account: str, machine_id: str, actor: Actor, *, with_others: bool = False) -> object:
-    return clouds.named(account).isolator.release(machine_id, actor=actor, with_others=with_others)
+def release_in(clouds: Clouds, account: str, machine_id: str, actor: Actor, *, isolation_id: str, with_others: bool = False) -> object:
+    return clouds.named(account).isolator.release(machine_id, actor=actor, isolation_id=isolation_id, with_others=with_others)
 
 
 def own_addresses() -> frozenset[str]:

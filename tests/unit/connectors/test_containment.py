@@ -14,6 +14,7 @@ from tests.unit.containment.test_gate import House
 from guardship.clock import SystemClock
 from guardship.cloud.azure.compute import AzureProvider
 from guardship.connectors.containment import ContainmentConnector
+from guardship.containment import way_back
 from guardship.containment.clouds import Clouds
 from guardship.identity import approvals
 from guardship.identity.approvals import OwnRequest
@@ -139,3 +140,19 @@ def test_a_probe_knows_the_isolation_and_the_release_of_its_own_run_alone(ward: 
     assert released is not None
     assert (released.body["machine_name"], released.body["state"]) == ("web-1", "released")
     assert ward.probe("release", run_id="run_2") is None, "another run released it"
+
+
+def test_what_a_person_released_while_the_server_was_dead_is_not_isolated_again(ward: Ward) -> None:
+    isolation_id = ward.call("isolate").body["isolation_id"]
+    ward.house.ledger.outcomes.end(isolation_id, by=way_back.BY_HAND, reason="production first")
+    known = ward.probe("isolate")
+    assert known is not None
+    assert (known.status_code, known.body["isolation_id"], known.body["state"]) == (200, isolation_id, "released")
+    assert (known.body["ended_by"], known.body["end_reason"]) == ("offline release", "production first")
+    assert ward.probe("isolate", run_id="run_2") is None, "another run may isolate it"
+
+
+def test_what_a_run_released_itself_it_may_isolate_again(ward: Ward) -> None:
+    ward.call("isolate")
+    ward.call("release")
+    assert ward.probe("isolate") is None

@@ -394,7 +394,7 @@ def test_a_lease_lets_go_of_one_of_two_machines_of_a_name(house: Build) -> None:
 
 
 def let_go(found: House) -> Leases:
-    def release(account: str, machine_id: str, actor: Actor, **agreed: bool) -> object:
-        return found.isolator.release(machine_id, actor=actor, **agreed)
+    def release(account: str, machine_id: str, actor: Actor, *, isolation_id: str, with_others: bool) -> object:
+        return found.isolator.release(machine_id, actor=actor, isolation_id=isolation_id, with_others=with_others)
 
     return Leases(found.database, CLOCK, Policy(releases_by_itself=True), release)

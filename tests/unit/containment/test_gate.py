@@ -323,7 +323,7 @@ def test_a_lease_that_cannot_release_tries_again_and_asks_a_person(house: Build)
         found.database,
         CLOCK,
         Policy(releases_by_itself=True),
-        lambda _, machine, actor, with_others: found.isolator.release(machine, actor=actor),
+        lambda _, machine, actor, isolation_id, with_others: found.isolator.release(machine, actor=actor, isolation_id=isolation_id),
     )
     found.cloud.fail = lambda _: httpx.Response(409, json={})
     leases.look()
@@ -349,7 +349,7 @@ def test_the_first_proof_keeps_its_time_and_the_end_withdraws_what_still_waits(h
     assert again.contained_at == first.contained_at
     assert again.verified_at != first.verified_at
 
-    leases = Leases(found.database, CLOCK, NO_CAP, lambda *_, with_others: None)
+    leases = Leases(found.database, CLOCK, NO_CAP, lambda *_, **__: None)
     leases.ask_to_extend(isolation_id, by="user mara", reason="not done yet")
     found.release()
     with found.database.reading() as session:

@@ -275,7 +275,8 @@ def test_who_made_a_token_answers_for_what_is_done_with_it(session: Session) -> 
     mara.role = Role.READER
     session.flush()
     less = tokens.caller_of_token(session, secret, at=NOW)
-    assert less is not None and less.role == Role.READER, "no more than who made it may by now"
+    assert less is not None
+    assert less.role == Role.READER, "no more than who made it may by now"
     mara.disabled_at = NOW
     session.flush()
     assert tokens.caller_of_token(session, secret, at=NOW) is None
