@@ -1,4 +1,4 @@
-"""For every test: logs are quiet, sockets beyond loopback are shut."""
+"""For every test: logs are quiet, sockets beyond loopback are shut, and every table is known, whichever tests are run."""
 
 import logging
 import signal
@@ -9,6 +9,8 @@ import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
 from tests.hosts import demand_root
+
+import guardship.migrations.tables  # noqa: F401  # the tables of one package name those of others
 
 _BROWSER = Path(__file__).with_name("browser")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 from tests.browser.conftest import Night, Visit, watched, window
 from tests.browser.making import BROKEN, SCRIPT, ask, button, caret, imported, published, row, rule_on, runbook, some, whole
 
@@ -138,12 +138,19 @@ def test_a_name_that_is_taken_is_said_in_the_dialog(visit: Visit) -> None:
 # ---- runbooks
 
 
-def test_a_runbook_is_written_broken_mended_published_and_started(visit: Visit) -> None:
-    name = some("Runbook")
+def new_runbook(visit: Visit, name: str) -> Locator:
+    """The dialog with this name in it."""
     page = visit.go("/runbooks")
     button(page, "New runbook …").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill(name)
+    return dialog
+
+
+def test_a_runbook_is_written_broken_mended_published_and_started(visit: Visit) -> None:
+    name = some("Runbook")
+    page = visit.page
+    dialog = new_runbook(visit, name)
     button(dialog, "Create draft").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     script = page.get_by_role("textbox", name="Script")
@@ -207,20 +214,15 @@ def test_a_refused_publication_says_why(visit: Visit) -> None:
 
 @pytest.mark.parametrize("name", ["bad name/ü?", "a\\b", ".."])
 def test_a_name_that_no_address_can_hold_is_said_in_the_form(visit: Visit, name: str) -> None:
-    page = visit.go("/runbooks")
-    button(page, "New runbook …").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name").fill(name)
+    dialog = new_runbook(visit, name)
     expect(dialog).to_contain_text("A name has no / and no \\ in it")
     expect(button(dialog, "Create draft")).to_be_disabled()
 
 
 def test_a_runbook_s_name_may_hold_any_other_sign(visit: Visit) -> None:
     name = some("bad name ü?#%2F&")
-    page = visit.go("/runbooks")
-    button(page, "New runbook …").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name").fill(name)
+    page = visit.page
+    dialog = new_runbook(visit, name)
     button(dialog, "Create draft").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.reload()

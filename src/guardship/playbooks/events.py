@@ -6,14 +6,13 @@ Moments are whole microseconds since 1970.
 """
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
 from guardship.errors import Fault
-from guardship.playbooks.expressions.values import EvaluationFailed, Value
+from guardship.playbooks.expressions.values import EvaluationFailed, Value, plain
 from guardship.storage.blobs import MOST_BYTES
 
 ENGINE_VERSION = 1
@@ -68,13 +67,6 @@ class OutputNotJson(NotKeepable):
 class PayloadTooLarge(NotKeepable):
     code = "PayloadTooLarge"
     fault = Fault.TOO_LARGE
-
-
-def plain(value: object) -> float:
-    """What JSON has no form for: an exact decimal."""
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(type(value).__name__)
 
 
 def encode_payloads(body: dict[str, Any]) -> dict[str, bytes] | None:

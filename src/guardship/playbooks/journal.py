@@ -21,7 +21,7 @@ from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal_reading import JournalReading
 from guardship.playbooks.journal_rows import Rows
 from guardship.playbooks.journal_tables import MESSAGE, statement
-from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused
+from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused, settling
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
 from guardship.storage.blobs import Blobs, BlobUse
@@ -277,7 +277,7 @@ class Journal(JournalReading):
         values = (new_id("mesg"), run_id, key, kind, dedup_key, orjson.dumps(body).decode(), sender, self._now(), None, None)
         job = _Statement(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1)
         waiting: ThreadFuture[bool] = ThreadFuture()
-        self._writer.submit(job, lambda result, error: waiting.set_exception(error) if error else waiting.set_result(result), None)
+        self._writer.submit(job, settling(waiting), None)
         is_new = waiting.result(timeout=60)
         self._fault_points.hit("deliver.after_commit")
         return is_new
@@ -285,16 +285,7 @@ class Journal(JournalReading):
     async def _do(self, sql: str, values: tuple[Any, ...], read: Callable[[sqlite3.Cursor], Any]) -> Any:
         loop = get_running_loop()
         waiting: Future[Any] = loop.create_future()
-
-        def done(result: Any, error: Exception | None) -> None:
-            if waiting.done():
-                return
-            if error is not None:
-                waiting.set_exception(error)
-            else:
-                waiting.set_result(result)
-
-        self._writer.submit(_Statement(sql, values, read), done, loop)
+        self._writer.submit(_Statement(sql, values, read), settling(waiting), loop)
         return await waiting
 
     def _keep_blobs(self, blobs: list[OwnedBlob]) -> None:

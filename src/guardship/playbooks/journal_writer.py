@@ -9,8 +9,9 @@ import queue
 import sqlite3
 import threading
 import time
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable
+from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -241,3 +242,17 @@ def _tell(entries: list[Settled]) -> None:
             ticket.done(result, error)
         except Exception:
             log.exception("journal.listener_fault")
+
+
+def settling(waiting: "ThreadFuture[Any] | Future[Any]") -> Callable[[Any, Exception | None], None]:
+    """What a job of the journal calls when it is committed or refused."""
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if waiting.done():
+            return
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(result)
+
+    return settle

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from guardship.playbooks.definition import Action, Workflow
-from guardship.playbooks.events import PAYLOADS, Event, EventKind, plain
-from guardship.playbooks.expressions.values import Value
+from guardship.playbooks.events import PAYLOADS, Event, EventKind
+from guardship.playbooks.expressions.values import Value, plain
 from guardship.playbooks.state import name_of
 from guardship.storage.vault import Vault
 

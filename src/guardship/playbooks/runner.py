@@ -23,13 +23,13 @@ from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, 
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
 from guardship.playbooks.journal import Accepted, Append, Journal, Leased, NewRun
-from guardship.playbooks.journal_writer import JournalUnavailable
+from guardship.playbooks.journal_writer import JournalUnavailable, settling
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.rounds import every
 from guardship.playbooks.state import RunState, apply
 from guardship.playbooks.timers import Timers
 from guardship.playbooks.turn import Run, Turn
-from guardship.playbooks.waiters import Waiters, settling
+from guardship.playbooks.waiters import Waiters
 from guardship.telemetry import get_log
 
 FLUSH_SECONDS = 0.5

@@ -3,8 +3,6 @@
 import asyncio
 from asyncio import Future, get_running_loop
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future as ThreadFuture
-from typing import Any
 
 from guardship.playbooks.events import Respond
 
@@ -54,17 +52,3 @@ class Waiters:
         waiting = self._responses.get(run_id)
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
-
-
-def settling(waiting: "ThreadFuture[Any] | Future[Any]") -> Callable[[Any, Exception | None], None]:
-    """What a job of the journal calls when it is committed or refused."""
-
-    def settle(result: Any, error: Exception | None) -> None:
-        if waiting.done():
-            return
-        if error is not None:
-            waiting.set_exception(error)
-        else:
-            waiting.set_result(result)
-
-    return settle

@@ -144,7 +144,7 @@ class Connecting:
             opened = list(session.scalars(query))
         around = Surroundings(access.arm)
         for isolation in opened:
-            closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
+            closed = _closed_interfaces(around, isolation)
             if not closed or all(closed):
                 continue  # a machine that is gone is a person's to release
             if any(closed):
@@ -154,6 +154,11 @@ class Connecting:
                 access.ledger.outcomes.end(isolation.isolation_id, by="the lab", reason=reason)
             else:
                 access.ledger.outcomes.end(isolation.isolation_id, by="somebody outside", reason="found open when the server started")
+
+
+def _closed_interfaces(around: Surroundings, isolation: Isolation) -> list[bool]:
+    """Whether it is closed, for each interface of the machine that the cloud still shows."""
+    return [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
 
 
 def end_released_by_hand(database: Database, access: CloudAccess) -> None:
@@ -166,7 +171,7 @@ def end_released_by_hand(database: Database, access: CloudAccess) -> None:
     for isolation, reason in found:
         if reason is None:
             continue
-        closed = [is_closed(around.view(body)) for body in around.interfaces_of(isolation.machine_id)]
+        closed = _closed_interfaces(around, isolation)
         if closed and not any(closed):
             access.ledger.outcomes.end(isolation.isolation_id, by=way_back.BY_HAND, reason=reason)
 

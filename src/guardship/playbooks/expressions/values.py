@@ -112,7 +112,8 @@ def number_text(value: float | Decimal) -> str:
     return f"{'-' if sign else ''}{head}E{'+' if power >= 0 else '-'}{abs(power):02d}"
 
 
-def _plain(value: object) -> float:
+def plain(value: object) -> float:
+    """What JSON has no form for: an exact decimal."""
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(type(value).__name__)
@@ -121,7 +122,7 @@ def _plain(value: object) -> float:
 def json_text(value: Value) -> str:
     """Compact JSON in which a float prints `5.0`."""
     try:
-        return orjson.dumps(value, default=_plain).decode()
+        return orjson.dumps(value, default=plain).decode()
     except (orjson.JSONEncodeError, UnicodeEncodeError, RecursionError) as error:
         raise EvaluationFailed(f"The value cannot be written as JSON: {error}.") from error
 
