@@ -152,6 +152,7 @@ class Story:
 
 def _lab_detail(event: str, message: dict[str, Any]) -> str:
     if event == "last_packet" and message.get("put_to_last_packet_ms") is not None:
-        return f"{max(float(message['put_to_last_packet_ms']), 0.0):.1f} ms after the group changed"
+        after = max(float(message["put_to_last_packet_ms"]), 0.0)
+        return f"{after:.1f} ms after the group changed; known now that no other has followed"
     parts = [f"{name} {message[name]}" for name in ("source", "target", "subject", "account") if message.get(name)]
     return ", ".join(parts)
