@@ -100,7 +100,7 @@ function ProbeRow({ probe }: { probe: Probe }) {
   const shown = probe.result === "shut" ? <Verdict word={isControl ? "failed" : "done"} text={say(probe.name === "live_session" ? "word.dead" : probe.name === "metadata" ? "word.shut" : "word.refused")} /> : probe.result === "open" ? <Verdict word={isControl ? "done" : "open"} text={say(isControl ? "word.answers" : probe.name === "live_session" ? "word.live" : "word.through")} /> : <Verdict word="notProved" text={say("word.notMade")} />;
   return (
     <div className="probe" title={probe.detail}>
-      <span className="mono">{probe.target}</span><span className="note">{say(`probe.${probe.name}`)}</span>{shown}
+      <span className="mono">{probe.target.split(" → ").map((side, index) => <span key={index}>{index > 0 && " → "}<span className="side">{side}</span></span>)}</span><span className="note">{say(`probe.${probe.name}`)}</span>{shown}
     </div>
   );
 }
