@@ -68,7 +68,7 @@ export const pagesDe: Record<keyof typeof pages, string> = {
   "incidents.for.IncorrectAlertLogic": "falsche Logik der Regel", "incidents.for.InaccurateData": "ungenaue Daten", "incidents.named": "Titel", "incidents.filter.alert": "Warnungen",
   "incidents.filter.event": "Ereignisse", "incidents.filter.act": "Unser Handeln", "incidents.timeline": "Zeitleiste", "incidents.newest": "neueste zuerst",
   "incidents.entities": "Beteiligte", "incidents.runs": "Läufe", "incidents.graph": "Graph", "incidents.who": "Wer und was",
-  "incidents.suggested": "Playbooks dafür", "incidents.runPlaybook": "Playbook starten", "incidents.take": "Übernehmen", "incidents.close": "Schließen …",
+  "incidents.suggested": "Playbooks dafür", "incidents.runPlaybook": "Playbook starten", "incidents.take": "Übernehmen", "incidents.close": "Schließen …", "incidents.reopen": "Wieder öffnen",
   "incidents.closeTitle": "Vorfall {number} schließen?", "incidents.keepOpen": "Offen lassen", "incidents.comment": "Kommentar hinzufügen",
   "incidents.add": "Hinzufügen", "incidents.started": "Lauf {number} gestartet", "incidents.notIsolated": "Nicht isoliert", "incidents.status.New": "Neu",
   "incidents.wasOpen": "war {span} offen",

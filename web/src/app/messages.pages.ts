@@ -64,7 +64,7 @@ export const pages = {
   "incidents.for.IncorrectAlertLogic": "incorrect alert logic", "incidents.for.InaccurateData": "inaccurate data",
   "incidents.named": "Title", "incidents.filter.alert": "Alerts", "incidents.filter.event": "Events", "incidents.filter.act": "Our actions", "incidents.timeline": "Timeline", "incidents.newest": "newest first", "incidents.entities": "Entities", "incidents.runs": "Runs", "incidents.graph": "Graph",
   "incidents.who": "Who and what", "incidents.suggested": "Playbooks for this", "incidents.runPlaybook": "Run playbook", "incidents.take": "Take it",
-  "incidents.close": "Close …", "incidents.closeTitle": "Close incident {number}?", "incidents.keepOpen": "Keep open", "incidents.comment": "Add a comment",
+  "incidents.close": "Close …", "incidents.reopen": "Open again", "incidents.closeTitle": "Close incident {number}?", "incidents.keepOpen": "Keep open", "incidents.comment": "Add a comment",
   "incidents.add": "Add", "incidents.started": "Run {number} started", "incidents.notIsolated": "Not isolated", "incidents.status.New": "New",
   "incidents.wasOpen": "was open {span}",
   "incidents.runTitle": "Run {name}?", "incidents.runOn": "It runs on", "incidents.runNote": "It acts for real: what it isolates, changes or sends is isolated, changed and sent.",

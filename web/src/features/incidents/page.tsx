@@ -72,6 +72,7 @@ function Head({ incident, tab }: { incident: Incident; tab: string }) {
         <Severity value={incident.severity} solid />
         <h1 className="grow">{incident.title}</h1>
         {mayAct && incident.status === "New" && <Button onClick={() => change.mutate({ status: "Active", owner: me?.name ?? null })}>{say("incidents.take")}</Button>}
+        {mayAct && incident.status === "Closed" && <Button onClick={() => change.mutate({ status: "Active" })}>{say("incidents.reopen")}</Button>}
         {mayAct && incident.status !== "Closed" && <Button onClick={() => setClosing(true)}>{say("incidents.close")}</Button>}
       </div>
       <Refused error={change.error} />
