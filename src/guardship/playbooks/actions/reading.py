@@ -8,7 +8,7 @@ from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import ConnectionUse, Path, Problem
 from guardship.playbooks.durations import read_duration
 from guardship.playbooks.expressions.evaluate import Evaluate, arity_problem
-from guardship.playbooks.expressions.functions.table import EVALUATOR, FUNCTIONS, NOT_BUILT, nearest_function
+from guardship.playbooks.expressions.functions.table import EVALUATOR, FUNCTIONS, nearest_function
 from guardship.playbooks.expressions.parser import parse_template
 from guardship.playbooks.expressions.syntax import Call, ExpressionSyntax, Literal, calls_in, nodes_of
 from guardship.playbooks.expressions.values import Value
@@ -81,8 +81,7 @@ class Reading:
         entry = FUNCTIONS.get(name)
         if entry is None:
             nearest = nearest_function(call.name)
-            message = f"the function {call.name} is not built yet" if name in NOT_BUILT else f"there is no function called {call.name}"
-            hint = f"did you mean {nearest}?" if nearest and name not in NOT_BUILT else None
+            message, hint = f"there is no function called {call.name}", f"did you mean {nearest}?" if nearest else None
             self.problem(path, message, "UnknownFunction", hint=hint, start=call.start, end=call.start + len(call.name))
             return
         wrong = arity_problem(entry.name, entry.least, entry.most, len(call.arguments))

@@ -206,7 +206,7 @@ def _written(token: str, here: datetime, fraction: str, is_utc: bool, locale: Lo
         case "F":
             return fraction[:size].rstrip("0")
         case "t":
-            return ("AM" if here.hour < 12 else "PM")[:size]
+            return locale.noon[here.hour >= 12][: 1 if size == 1 else None]
         case "g":
             return "A.D."
         case "K":

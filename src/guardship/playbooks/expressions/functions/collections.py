@@ -14,9 +14,7 @@ def contains(whole: Value, part: Value) -> Value:
         return any(same(inner, part) for inner in whole)
     if isinstance(whole, dict):
         return find_key(whole, text_of(part)) is not None
-    if whole is None:
-        return False
-    raise wrong("contains", "be a dictionary, an array or a string", whole)
+    raise wrong("contains", "be a dictionary (object), an array or a string", whole)
 
 
 def empty(value: Value) -> Value:

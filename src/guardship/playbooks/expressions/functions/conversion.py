@@ -25,6 +25,8 @@ from guardship.playbooks.expressions.values import (
     number_text,
     text_of,
 )
+from guardship.playbooks.expressions.xml_json import json_of
+from guardship.playbooks.expressions.xml_tree import parse_xml_bytes
 
 _OCTETS = "application/octet-stream"
 _BASE64 = re.compile(r"[A-Za-z0-9+/ ]*={0,2}")
@@ -46,6 +48,8 @@ def to_json(value: Value) -> Value:
     if value is None:
         return {}
     if isinstance(value, dict) and is_content(value):
+        if "xml" in str(value[CONTENT_TYPE]).lower():
+            return json_of(parse_xml_bytes(content_bytes(value)))
         value = content_text(value)
     if not isinstance(value, str):
         raise wrong("json", "be a string or an XML", value)
@@ -245,7 +249,9 @@ def data_uri_to_string(value: Value) -> Value:
     if not is_base64:
         _charset("dataUriToString", kind, mind_case=True)
         return unquote(data.replace("+", " "))
-    return _decoded("dataUriToString", data).decode(errors="replace")
+    first_two = ";".join(kind.split(";")[:2])  # the host looks for the character set of base64 there alone
+    charset = _charset("dataUriToString", first_two, mind_case=False)
+    return _decoded("dataUriToString", data).decode(charset, errors="replace")
 
 
 def uri_component(value: Value) -> Value:

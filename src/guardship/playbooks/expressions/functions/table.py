@@ -4,16 +4,24 @@ from difflib import get_close_matches
 
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.evaluate import Evaluator
-from guardship.playbooks.expressions.functions import collections, conversion, dates, logic, numbers, strings, uris, workflow
+from guardship.playbooks.expressions.functions import (
+    collections,
+    conversion,
+    dates,
+    logic,
+    number_format,
+    numbers,
+    strings,
+    uris,
+    workflow,
+    xml,
+)
 
 FUNCTIONS: dict[str, Entry] = {
     entry.name.lower(): entry
-    for family in (strings, logic, collections, conversion, numbers, dates, workflow, uris)
+    for family in (strings, logic, collections, conversion, numbers, number_format, dates, workflow, uris, xml)
     for entry in family.TABLE
 }
-
-# Documented, not built yet: a definition that names one is refused with that reason.
-NOT_BUILT = frozenset({"xml", "xpath"})
 
 EVALUATOR = Evaluator(FUNCTIONS)
 
