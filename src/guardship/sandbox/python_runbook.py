@@ -1,4 +1,4 @@
-"""Run one runbook, Python or PowerShell, inside walls, read its streams line by line, and end it when it takes too much or too long."""
+"""Run one runbook, Python or PowerShell, or the code of a playbook action, inside walls: read its streams, end what takes too much or too long."""
 
 import json
 import os
@@ -64,20 +64,20 @@ def run(
     With `calls_main` the launcher calls the script's `main` with the parameters by name; else they are its arguments and globals.
     """
     place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = "runbook.ps1" if place.pwsh else "runbook.py"
+    file, inside = _file_of(place), kind is not WallKind.NONE
     (place.folder / file).write_text(script, encoding="utf-8")
     prepare_folder(place)
-    inside = kind is not WallKind.NONE
     order = {
         "uid": place.uid,
         "gid": place.uid,
         "limits": {name: getattr(limits, name) for name in ("memory_mb", "cpu_seconds", "process_count", "file_mb")},
         "token": token,
-        "socket": INSIDE_SOCKET if inside else str(place.socket),
+        "socket": INSIDE_SOCKET if inside else str(place.socket or ""),
         "parameters": parameters,
         "calls_main": calls_main,
         "runbook": f"{INSIDE_JOB if inside else place.folder}/{file}",
         "pwsh": place.pwsh,
+        "node": place.node,
     }
     process = subprocess.Popen(  # noqa: S603  # the command is ours
         command_for(kind, place),
@@ -97,6 +97,10 @@ def run(
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def _file_of(place: Place) -> str:
+    return "runbook.ps1" if place.pwsh else "code.js" if place.node else "runbook.py"
 
 
 def _hand_over(process: "subprocess.Popen[bytes]", order: dict[str, Any]) -> None:

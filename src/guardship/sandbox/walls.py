@@ -49,14 +49,15 @@ class NoWalls(GuardshipError):
 class Place:
     """What one job gets of the machine: its slot (from 0), its folder, the socket of the job API, whether it may use the network.
 
-    `pwsh` is the path of PowerShell where the runbook needs it; its folder is shown to the job.
+    `pwsh` and `node` are the paths of PowerShell or Node where the code needs one; its folder is shown to the job.
     """
 
     slot: int
     folder: Path
-    socket: Path
+    socket: Path | None
     has_network: bool
     pwsh: str | None = None
+    node: str | None = None
 
     @property
     def uid(self) -> int:
@@ -107,14 +108,15 @@ def _mounts(place: Place) -> list[Mount]:
     prefix = str(Path(sys.base_prefix).resolve())
     if not prefix.startswith("/usr"):
         mounts.append(Mount(prefix, prefix))
-    if place.pwsh:
-        home = str(Path(place.pwsh).parent)
+    for program in filter(None, (place.pwsh, place.node)):
+        home = str(Path(program).parent)
         mounts += [] if home.startswith("/usr") else [Mount(home, home)]
     mounts += [Mount(path, path) for path in ("/lib", "/lib64", "/bin") if Path(path).is_dir() and not Path(path).is_symlink()]
     mounts += [Mount(path, path) for path in ("/etc/ld.so.cache", *(_NETWORK_FILES if place.has_network else ())) if Path(path).exists()]
     mounts.append(Mount(str(JOB_SIDE), _INSIDE_JOB_SIDE))
     mounts.append(Mount(str(place.folder), INSIDE_JOB, is_writable=True))
-    mounts.append(Mount(str(place.socket), INSIDE_SOCKET, is_writable=True))
+    if place.socket is not None:
+        mounts.append(Mount(str(place.socket), INSIDE_SOCKET, is_writable=True))
     return mounts
 
 

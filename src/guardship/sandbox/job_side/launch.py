@@ -1,7 +1,7 @@
 """The first code inside a job's walls: drops the uid, sets the limits, says which held, then runs the runbook in this process.
 
 Reads one line of JSON from standard input: `{"uid", "gid", "limits": {"memory_mb", "cpu_seconds", "process_count", "file_mb"},
-"token", "socket", "parameters", "calls_main", "runbook", "pwsh"}`. With `pwsh` the runbook is PowerShell's and that program runs it.
+"token", "socket", "parameters", "calls_main", "runbook", "pwsh", "node"}`. With `pwsh` or `node` that program runs it.
 The token never touches an argument or the environment.
 """
 
@@ -25,6 +25,8 @@ def main() -> None:
     print(LIMITS_PREFIX + json.dumps(held), file=sys.stderr, flush=True)
     if order["pwsh"]:
         _become_powershell(order)
+    if order["node"]:
+        _become_node(order)
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # before pathlib is worth its import
     import guardship_job  # found only inside the walls
 
@@ -44,6 +46,17 @@ def _become_powershell(order: dict) -> None:  # type: ignore[type-arg]  # plain 
     environment |= {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "NO_COLOR": "1"}
     start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Start-Runbook.ps1")  # noqa: PTH100, PTH118, PTH120
     os.execve(order["pwsh"], [order["pwsh"], "-NoProfile", "-NonInteractive", "-File", start], environment)
+
+
+def _become_node(order: dict) -> None:  # type: ignore[type-arg]  # plain JSON
+    """The code of a playbook's action: it gets no token and has no job API to ask."""
+    os.umask(0o077)
+    with open("context.json", "w") as file:  # noqa: PTH123
+        json.dump(order["parameters"], file)
+    start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run-code.js")  # noqa: PTH100, PTH118, PTH120
+    environment = {"PATH": "/usr/bin", "HOME": "/tmp", "NO_COLOR": "1", "OPENSSL_CONF": "/dev/null"}  # noqa: S108
+    heap = f"--max-old-space-size={order['limits']['memory_mb']}"
+    os.execve(order["node"], [order["node"], heap, start, order["runbook"]], environment)
 
 
 def _run(order: dict) -> None:  # type: ignore[type-arg]  # plain JSON
@@ -80,7 +93,8 @@ def _drop_and_limit(order: dict) -> list[str]:  # type: ignore[type-arg]  # plai
     limits = order["limits"]
     mb = 1024 * 1024
     for name, kind, value in (
-        *(() if order["pwsh"] else (("memory", resource.RLIMIT_AS, limits["memory_mb"] * mb),)),  # .NET reserves far more than it uses
+        # .NET and V8 reserve far more than they use
+        *(() if order["pwsh"] or order["node"] else (("memory", resource.RLIMIT_AS, limits["memory_mb"] * mb),)),
         ("CPU time", resource.RLIMIT_CPU, limits["cpu_seconds"]),
         ("file size", resource.RLIMIT_FSIZE, limits["file_mb"] * mb),
         ("core dumps", resource.RLIMIT_CORE, 0),
