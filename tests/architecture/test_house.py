@@ -15,6 +15,7 @@ DRAWERS = re.compile(r"^(utils?|helpers?|common|misc|base|core|manager|service|h
 CATCH_ALL_PLACES = {
     "storage/outbox.py",  # the outbox's delivery
     "playbooks/runner.py",  # the runner's turn
+    "playbooks/taking_up.py",  # the same, where it begins
     "playbooks/calls.py",  # a connector call
     "playbooks/timers.py",  # a round of the timers
     "playbooks/journal_writer.py",  # the journal's thread, and who hears from it

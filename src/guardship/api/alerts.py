@@ -62,8 +62,8 @@ class TriggerRefused(GuardshipError):
     code = "alerts.trigger_refused"
     fault = Fault.CONFLICT
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"the playbook's trigger does not take alert {number}", hint="its conditions do not hold for this alert")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the playbook's trigger does not take {what}", hint="its conditions do not hold for it")
 
 
 @router.get("/alerts")
@@ -108,9 +108,9 @@ def run_playbook(alert_id: str, body: RunIn, doors: DoorsHere, caller: Responder
     at = doors.clock.now()
     with doors.database.reading() as session:
         payload = alerts.alert_payload(session, alert_id, doors.address)
-    accepted = doors.triggering.run_on_alert(body.playbook_id, payload, by=who(caller), person=caller.person)
+    accepted = doors.triggering.run_on(body.playbook_id, payload, by=who(caller), person=caller.person)
     if accepted is None:
-        raise TriggerRefused(payload["number"])
+        raise TriggerRefused(f"alert {payload['number']}")
     with doors.database.transaction() as session:
         detail = {"run_id": accepted.run_id, "playbook_id": body.playbook_id}
         audit.record(session, who=who(caller), act="playbook.run_on_alert", subject=alert_id, at=at, detail=detail)

@@ -10,6 +10,7 @@ from guardship.api import (
     approvals,
     audit,
     automation_rules,
+    callbacks,
     console,
     incidents,
     ingest,
@@ -80,6 +81,7 @@ def describe() -> FastAPI:
         v1.include_router(room.router)
     app.include_router(v1)
     app.include_router(triggers.router)
+    app.include_router(callbacks.router)
     app.include_router(console.router)
     return app
 

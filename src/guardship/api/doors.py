@@ -18,6 +18,7 @@ from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.library import Library
 from guardship.playbooks.runner import Runner
 from guardship.playbooks.runs import Runs
+from guardship.playbooks.standing import Standing
 from guardship.playbooks.triggering import Triggering
 from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
@@ -51,6 +52,7 @@ class Doors:
     runner: Runner
     runs: Runs
     triggering: Triggering
+    standing: Standing
     clouds: Clouds
     address: WorkspaceAddress
     leases: Leases

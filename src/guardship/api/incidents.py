@@ -8,13 +8,15 @@ from pydantic import BaseModel, Field
 from sqlalchemy import and_, or_, select
 
 from guardship.api.access import DoorsHere, Reader, Responder, who
-from guardship.api.alerts import AlertOut
+from guardship.api.alerts import AlertOut, StartedRun, TriggerRefused
 from guardship.api.isolations import IsolationOut, isolation_facts
 from guardship.api.runs import RunOut, runs_of_incident
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.detection import alerts, incidents, investigation
 from guardship.detection.classification import Classification
+from guardship.detection.incident_triggers import entity_name, entity_triggers, incident_payload
 from guardship.detection.incidents import Incident, IncidentStatus
+from guardship.errors import NotFound
 from guardship.identity import audit
 
 router = APIRouter(tags=["incidents"])
@@ -106,6 +108,13 @@ class IncidentChange(BaseModel):
     tags: list[str] | None = None
 
 
+class RunIn(BaseModel):
+    """`entity` is the `name` of one of the incident's related entities, for playbooks that start from an entity."""
+
+    playbook_id: str
+    entity: str | None = None
+
+
 class CommentIn(BaseModel):
     text: str = Field(min_length=1, max_length=10_000)
 
@@ -193,6 +202,30 @@ def comment(incident_id: str, body: CommentIn, doors: DoorsHere, caller: Respond
         incidents.get_incident(session, incident_id)
         entry = incidents.note(session, incident_id, "comment", body.text, at=doors.clock.now(), source=who(caller))
         return EntryOut.model_validate(entry, from_attributes=True)
+
+
+@router.post("/incidents/{incident_id}/runs", status_code=202)
+def run_playbook(incident_id: str, body: RunIn, doors: DoorsHere, caller: Responder) -> StartedRun:
+    """Run a playbook on this incident, or on one of its entities, as its trigger gets it. No automation rule is needed."""
+    at = doors.clock.now()
+    with doors.database.reading() as session:
+        incident = incidents.get_incident(session, incident_id)
+        own = alerts.alerts_of_incident(session, incident_id)
+        payload = incident_payload(incident, own, doors.address)
+        if body.entity is not None:
+            entity = next((each for each in payload["entities"] if entity_name(each) == body.entity), None)
+            if entity is None:
+                raise NotFound("entity", body.entity)
+            payload["triggers"] = entity_triggers(entity, doors.address, incident_id=incident_id)
+    accepted = doors.triggering.run_on(body.playbook_id, payload, by=who(caller), person=caller.person)
+    if accepted is None:
+        raise TriggerRefused(f"incident {incident.number}")
+    with doors.database.transaction() as session:
+        detail = {"run_id": accepted.run_id, "playbook_id": body.playbook_id}
+        audit.record(session, who=who(caller), act="playbook.run_on_incident", subject=incident_id, at=at, detail=detail)
+        text = f"{caller.display_name} started a playbook on the incident"
+        incidents.note(session, incident_id, "run", text, at=at, source=f"run {accepted.number}", details=detail)
+    return StartedRun(run_id=accepted.run_id, number=accepted.number)
 
 
 def _isolations(session: Any, incident_id: str, graph: investigation.Graph) -> list[Isolation]:

@@ -27,6 +27,20 @@ class ProblemOut(BaseModel):
     hint: str | None
 
 
+class TriggerOut(BaseModel):
+    """`is_on` matters for what starts by itself: a schedule, what is asked again and again, a subscription, a batch."""
+
+    name: str
+    kind: str
+    starts_by_itself: bool
+    is_on: bool
+    due_at: datetime | None = None
+    last_fired_at: datetime | None = None
+    missed_count: int = 0
+    missed_at: datetime | None = None
+    problem: str | None = None
+
+
 class PlaybookOut(BaseModel):
     playbook_id: str
     name: str
@@ -38,6 +52,7 @@ class PlaybookOut(BaseModel):
     changed_at: datetime
     changed_by: str
     starts_from_alerts: bool
+    triggers: list[TriggerOut] = Field(description="Of the published version.")
     callback_urls: dict[str, str] = Field(description="Signed addresses: whoever knows one starts runs, so readers are given none.")
 
 
@@ -151,8 +166,25 @@ def delete_playbook(playbook_id: str, doors: DoorsHere, caller: Admin, seen_at: 
 def publish(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
     """Make the draft the version that new runs take. It starts from alerts only where an automation rule that is on says so."""
     version_id = doors.library.publish(playbook_id, by=who(caller))
+    doors.standing.republished(playbook_id)
     _record(doors, who(caller), "playbook.published", playbook_id, {"version_id": version_id})
     return PlaybookOut(**_facts(doors.library.get(playbook_id), doors, caller))
+
+
+@router.post("/playbooks/{playbook_id}/switch-on")
+async def switch_on(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
+    """From now on it starts by itself, as its triggers say. Publishing alone never does this."""
+    await doors.standing.switch_on(playbook_id, by=who(caller))
+    await asyncio.to_thread(_record, doors, who(caller), "playbook.switched_on", playbook_id)
+    return PlaybookOut(**await asyncio.to_thread(lambda: _facts(doors.library.get(playbook_id), doors, caller)))
+
+
+@router.post("/playbooks/{playbook_id}/switch-off")
+async def switch_off(playbook_id: str, doors: DoorsHere, caller: Admin) -> PlaybookOut:
+    """It does not start by itself any more; runs that are under way go on."""
+    await doors.standing.switch_off(playbook_id, by=who(caller))
+    await asyncio.to_thread(_record, doors, who(caller), "playbook.switched_off", playbook_id)
+    return PlaybookOut(**await asyncio.to_thread(lambda: _facts(doors.library.get(playbook_id), doors, caller)))
 
 
 @router.post("/playbooks/{playbook_id}/run", status_code=202)
@@ -206,12 +238,26 @@ def _draft(draft: Draft) -> DraftOut:
     )
 
 
+def _triggers(playbook_id: str, doors: Doors) -> list[TriggerOut]:
+    states = {state.trigger_name: state for state in doors.standing.states(playbook_id)}
+    told = []
+    for trigger in doors.library.published(playbook_id).workflow.triggers:
+        one = TriggerOut(name=trigger.name, kind=trigger.kind, starts_by_itself=trigger.starts_by_itself, is_on=False)
+        state = states.get(trigger.name)
+        if state is not None:
+            names = ("is_on", "due_at", "last_fired_at", "missed_count", "missed_at", "problem")
+            one = one.model_copy(update={name: getattr(state, name) for name in names})
+        told.append(one)
+    return told
+
+
 def _facts(row: Playbook, doors: Doors, caller: Caller) -> dict[str, Any]:
     names = ("playbook_id", "name", "state", "current_version_id", "created_at", "changed_at", "changed_by", "ignored")
     is_published = row.current_version_id is not None
     triggers = doors.triggering.request_triggers(row.playbook_id) if is_published and includes(caller.role, Role.RESPONDER) else []
     return {name: getattr(row, name) for name in names} | {
         "problems": [ProblemOut(**problem) for problem in row.problems],
+        "triggers": _triggers(row.playbook_id, doors) if is_published else [],
         "starts_from_alerts": is_published and doors.triggering.fits_alerts(row.playbook_id),
         "callback_urls": {name: doors.triggering.callback_url(row.playbook_id, name) for name in triggers},
     }

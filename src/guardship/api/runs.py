@@ -139,7 +139,7 @@ def published(run_id: str, doors: DoorsHere, caller: Reader) -> dict[str, Any]:
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
 def cancel(run_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> dict[str, bool]:
-    is_new = doors.runner.cancel(run_id, by=who(caller), reason=body.reason)
+    is_new = doors.runner.messages.cancel(run_id, by=who(caller), reason=body.reason)
     _record(doors, who(caller), "run.cancelled", run_id, {"reason": body.reason})
     return {"is_new": is_new}
 
@@ -147,7 +147,7 @@ def cancel(run_id: str, body: ReasonIn, doors: DoorsHere, caller: Responder) -> 
 @router.post("/runs/{run_id}/decision", status_code=202)
 def decide(run_id: str, body: DecisionIn, doors: DoorsHere, caller: Responder) -> dict[str, bool]:
     """Say what became of a call that nobody saw the end of."""
-    is_first = doors.runner.decide(run_id, body.key, body.choice, by=who(caller))
+    is_first = doors.runner.messages.decide(run_id, body.key, body.choice, by=who(caller))
     _record(doors, who(caller), "run.decided", run_id, body.model_dump())
     return {"is_first": is_first}
 

@@ -20,8 +20,8 @@ from guardship.playbooks.triggering import RequestCall
 router = APIRouter(include_in_schema=False)
 
 MOST_BYTES = 100 * 1024 * 1024
-_WALLS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
-_OURS = {name.lower() for name in _WALLS} | {
+WALLS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+_OURS = {name.lower() for name in WALLS} | {
     "content-length",
     "transfer-encoding",
     "connection",
@@ -36,23 +36,25 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @router.api_route("/workflows/{playbook_id}/triggers/{trigger}/paths/invoke", methods=_METHODS)
-async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsHere) -> Response:
-    """Errors have the shape of the workflow service: `{"error": {"code", "message"}}`."""
+@router.api_route("/workflows/{playbook_id}/triggers/{trigger}/paths/invoke/{rest:path}", methods=_METHODS)
+async def invoke(playbook_id: str, trigger: str, request: Request, doors: DoorsHere, rest: str = "") -> Response:
+    """`rest` is the trigger's relative path. Errors have the shape of the workflow service: `{"error": {"code", "message"}}`."""
     try:
-        answer = await _fire(playbook_id, trigger, request, doors)
+        answer = await _fire(playbook_id, trigger, request, doors, rest)
     except GuardshipError as error:
         headers = {"Retry-After": "5"} if error.fault is Fault.UNAVAILABLE else None
         body = {"error": {"code": error.code, "message": str(error)}}
         answer = Response(orjson.dumps(body), status_code=status_of(error), headers=headers, media_type="application/json")
-    answer.headers.update(_WALLS)
+    answer.headers.update(WALLS)
     return answer
 
 
-async def _fire(playbook_id: str, trigger: str, request: Request, doors: Doors) -> Response:
+async def _fire(playbook_id: str, trigger: str, request: Request, doors: Doors, rest: str) -> Response:
     signature = request.query_params.get("sig", "")
     doors.triggering.check_signature(playbook_id, trigger, signature)
     content = await bounded(request, MOST_BYTES, hint="send a reference to the data instead")
-    call = RequestCall(request.method, dict(request.headers), _queries(request), _body(content, request.headers.get("Content-Type", "")))
+    body_in = body_of(content, request.headers.get("Content-Type", ""))
+    call = RequestCall(request.method, dict(request.headers), _queries(request), body_in, rest)
     fired = await doors.triggering.fire_request(playbook_id, trigger, call, signature=signature)
     headers = {"x-ms-workflow-run-id": fired.accepted[0].run_id} if fired.accepted else {}
     if fired.response is None:
@@ -77,7 +79,7 @@ def _queries(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.query_params.items() if name not in ("sp", "sv", "sig", "api-version")}
 
 
-def _body(content: bytes, media_type: str) -> Any:
+def body_of(content: bytes, media_type: str) -> Any:
     """JSON is native, text is text, the rest is an envelope of its base64."""
     if not content:
         return None

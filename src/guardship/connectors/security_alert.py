@@ -13,6 +13,8 @@ from guardship.playbooks.connector import (
     TriggerOffer,
 )
 
+ENTITY_KINDS = ("Account", "Host", "IP", "Url", "FileHash", "DnsResolution")
+
 
 class SecurityCenterAlert:
     name = "ascalert"
@@ -32,7 +34,14 @@ class SentinelAlert:
     name = "azuresentinel"
     title = "Microsoft Sentinel"
     operations: tuple[Operation, ...] = ()
-    triggers = (TriggerOffer("/subscribe", "sentinel_alert", "When a response to a Microsoft Sentinel alert is triggered"),)
+    triggers = (
+        TriggerOffer("/subscribe", "sentinel_alert", "When a response to a Microsoft Sentinel alert is triggered"),
+        TriggerOffer("/incident-creation", "sentinel_incident", "When a Microsoft Sentinel incident is created"),
+        *(
+            TriggerOffer(f"/entity/{kind}", f"sentinel_entity_{kind.lower()}", f"Microsoft Sentinel entity: {kind}")
+            for kind in ENTITY_KINDS
+        ),
+    )
 
     async def call(self, request: ConnectorRequest, context: CallContext) -> ConnectorResponse:
         raise CallFailed("UnsupportedOperation", f"{self.name} has no operation {request.method} {request.path}")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from guardship.clock import azure_time, iso
 from guardship.detection.entities import ResolveMachine, compromised_entity, digest, identities, numbered, with_machines
 from guardship.detection.finding import Finding
+from guardship.detection.incident_triggers import incident_payload
 from guardship.detection.incidents import AlertFacts, Grouping, tags_of_incidents
 from guardship.detection.log_rows import ask_for_rows
 from guardship.detection.severity import Severity
@@ -24,6 +25,7 @@ from guardship.storage.outbox import publish
 from guardship.storage.schema import Base, Json, Moment
 
 ALERT_RAISED = "AlertRaised"
+INCIDENT_CREATED = "IncidentCreated"
 
 
 class AlertStatus(StrEnum):
@@ -97,6 +99,9 @@ def raise_alerts(session: Session, findings: Sequence[Finding], context: AlertCo
     session.add_all(alerts)
     ask_for_rows(session, "SecurityAlert", [log_row(alert, context.address) for alert in alerts], at=at)
     grouping.finish(at=at)
+    for incident in grouping.opened:
+        own = [alert for alert in alerts if alert.incident_id == incident.incident_id]
+        publish(session, f"incident:{incident.incident_id}", INCIDENT_CREATED, incident_payload(incident, own, context.address), at=at)
     session.flush()
     return alerts
 

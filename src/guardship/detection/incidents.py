@@ -131,6 +131,7 @@ class Grouping:
         self._by_key: dict[str, Incident] = {}
         self._kept: set[tuple[str, str]] = set()
         self._touched: dict[str, Incident] = {}
+        self.opened: list[Incident] = []
 
     def look_up(self, alerts: Sequence[AlertFacts], *, at: datetime) -> None:
         """Find the open incidents that any of these alerts could join."""
@@ -196,6 +197,7 @@ class Grouping:
         )
         self._next_number += 1
         self._session.add(incident)
+        self.opened.append(incident)
         return incident
 
 

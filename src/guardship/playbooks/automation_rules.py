@@ -1,7 +1,7 @@
-"""Automation rules: which alerts start which playbooks. Off until somebody switches one on; publishing a playbook never does.
+"""Automation rules: which alerts and incidents start which playbooks. Off until somebody switches one on; publishing a playbook never does.
 
-A condition that is empty holds for every alert; all conditions of a rule must hold. Rules are looked at by their order, and each that
-fits starts its playbook.
+Whether a rule answers alerts or incidents, its playbook's trigger says. A condition that is empty holds for every one, and all conditions
+of a rule must hold. Rules are looked at by their order, and each that fits starts its playbook.
 """
 
 from collections.abc import Iterable, Mapping
@@ -63,12 +63,12 @@ class Conditions:
             raise BadCondition(f"{wrong[0]} is no severity", hint=f"severities are {', '.join(SEVERITIES)}")
 
     def hold(self, alert: Mapping[str, Any]) -> bool:
-        """Whether an alert, as the payload of `AlertRaised` carries it, fits."""
+        """Whether an alert or incident fits, as the payload of `AlertRaised` or `IncidentCreated` carries it."""
         if self.severities and alert.get("severity") not in self.severities:
             return False
         return (
-            _any_fits(self.analytics_rules, (alert.get("rule_id"), alert.get("rule_name")))
-            and _any_fits(self.products, (alert.get("product"),))
+            _any_fits(self.analytics_rules, _all_of(alert, "rule_id", "rule_name", "rule_ids", "rule_names"))
+            and _any_fits(self.products, _all_of(alert, "product", "products"))
             and _any_fits(self.entities, _entity_values(alert))
             and _any_fits(self.tags, alert.get("tags") or ())
         )
@@ -94,6 +94,15 @@ def _any_fits(patterns: tuple[str, ...], values: Iterable[Any]) -> bool:
         return True
     folded = [str(value).casefold() for value in values if value is not None]
     return any(fnmatchcase(value, pattern.casefold()) for pattern in patterns for value in folded)
+
+
+def _all_of(payload: Mapping[str, Any], *names: str) -> list[Any]:
+    """An alert has one rule and product, an incident those of all its alerts."""
+    found: list[Any] = []
+    for name in names:
+        value = payload.get(name)
+        found.extend(value if isinstance(value, list) else [value])
+    return found
 
 
 def _entity_values(alert: Mapping[str, Any]) -> list[str]:

@@ -2,39 +2,42 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
 
 from guardship.clock import Clock, from_micros, to_micros
+from guardship.errors import GuardshipError
+from guardship.playbooks.breakers import Breakers
 from guardship.playbooks.connector import CallContext, CallFailed, CallHeld, ConnectorRequest, ConnectorResponse, ConnectorSet, Probing
-from guardship.playbooks.definition import Outside, Workflow
-from guardship.playbooks.events import WAITS_FOR_APPROVAL, Call, Failure, Held
+from guardship.playbooks.definition import Outside, Webhook, Workflow, call_of
+from guardship.playbooks.events import WAITS_FOR_APPROVAL, Call, Failure, Held, PartingCall
+from guardship.playbooks.expressions.bounds import MOST_DEPTH, is_too_deep
 from guardship.playbooks.expressions.values import text_of
 from guardship.playbooks.fault_points import FaultPoints
-from guardship.playbooks.turn import Run
+from guardship.playbooks.run import Run
 from guardship.telemetry import get_log
 
 CALLS_AT_ONCE = 20  # on one connection
+PARTING_SECONDS = 30
 
 log = get_log("calls")
 
-_HTTP_OPTIONS = ("authentication", "cookie", "operationOptions")
+_NOT_OPTIONS = frozenset({"method", "uri", "path", "queries", "headers", "body", "retrypolicy"})
 
 
 class ConnectionParameters(Protocol):
     def parameters(self, connector: str) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
-    """What came of a call."""
+class Came(NamedTuple):
+    """What came of a call, in the order of the last fields of `Answered`."""
 
     status_code: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}  # noqa: RUF012  # nobody writes into it
     body: Any = None
     failure: Failure | None = None
     was_probed: bool = False
+    is_final: bool = False
 
 
 class Caller:
@@ -46,18 +49,33 @@ class Caller:
         self._clock = clock
         self._fault_points = fault_points
         self._gates: dict[str, asyncio.Semaphore] = {}
+        self._breakers = Breakers(clock.monotonic)
 
     async def carry_out(self, run: Run, workflow: Workflow, call: Call) -> Came:
         action = workflow.action(call.action)
-        deed = action.deed if action is not None and isinstance(action.deed, Outside) else None
-        gate = self._gates.setdefault(f"{call.connector}/{deed.connection_key if deed else ''}", asyncio.Semaphore(CALLS_AT_ONCE))
+        return await self.carry_out_deed(run, call_of(action.deed) if action is not None else None, call)
+
+    async def carry_out_deed(self, run: Run, deed: Outside | None, call: Call) -> Came:
+        connection = connection_of(deed, call)
+        left = self._breakers.seconds_left(connection)
+        if left:
+            message = f"{connection} failed again and again and is left alone for another {left:.0f} s"
+            return Came(failure=Failure("ConnectionOpenCircuit", message, may_retry=True))
+        came = await self._carry_out(run, deed, call, self._gates.setdefault(connection, asyncio.Semaphore(CALLS_AT_ONCE)))
+        if self._breakers.done(connection, is_fault=_is_fault(came)):
+            log.warning("calls.circuit_opened", connection=connection)
+        return came
+
+    async def _carry_out(self, run: Run, deed: Outside | None, call: Call, gate: asyncio.Semaphore) -> Came:
         seconds = max((call.deadline_at - to_micros(self._clock.now())) / 1_000_000, 0.001)
         try:
             async with asyncio.timeout(seconds), gate:
                 response, was_probed = await self._call(run, deed, call)
             self._fault_points.hit("call.after_send")
+            if is_too_deep(response.body):
+                return Came(failure=Failure("AnswerTooDeep", f"the answer is nested more than {MOST_DEPTH} deep"))
             headers = {str(name): str(value) for name, value in response.headers.items()}  # plain text: clients have types of their own
-            return Came(response.status_code, headers, response.body, was_probed=was_probed)
+            return Came(response.status_code, headers, response.body, was_probed=was_probed, is_final=response.is_final)
         except CallFailed as error:
             return Came(failure=Failure(error.code, error.message, error.may_retry, is_unknown=error.is_unknown))
         except CallHeld as error:
@@ -68,6 +86,21 @@ class Caller:
         except Exception as error:
             log.exception("calls.connector_fault", run_id=run.run_id, key=call.key, connector=call.connector)
             return Came(failure=Failure("ConnectorFault", f"{type(error).__name__}: {error}", is_unknown=True))
+
+    async def part(self, run: Run, workflow: Workflow, parting: PartingCall) -> None:
+        """Say it once; that it was not heard is logged and no more."""
+        action = workflow.action(parting.action)
+        deed = action.deed.unsubscribe if action is not None and isinstance(action.deed, Webhook) else None
+        if deed is None:
+            return
+        deadline_at = to_micros(self._clock.now()) + PARTING_SECONDS * 1_000_000
+        operation = deed.operation.name
+        call = Call(parting.key, parting.action, deed.connector, operation, parting.inputs, 1, parting.idempotency_key, deadline_at, True)
+        try:
+            async with asyncio.timeout(PARTING_SECONDS):
+                await self._call(run, deed, call)
+        except (GuardshipError, TimeoutError) as error:
+            log.warning("calls.not_parted", run_id=run.run_id, key=parting.key, reason=str(error) or "no answer in time")
 
     async def _call(self, run: Run, deed: Outside | None, call: Call) -> tuple[ConnectorResponse, bool]:
         connector = self._connectors.get(call.connector)
@@ -81,6 +114,20 @@ class Caller:
                 return known, True
         self._fault_points.hit("call.before_send")
         return await connector.call(request, context), False
+
+
+def connection_of(deed: Outside | None, call: Call) -> str:
+    """What calls share limits and faults by: the connection, or for plain HTTP the host."""
+    uri = call.inputs.get("uri") if isinstance(call.inputs, dict) else None
+    if isinstance(uri, str):
+        return f"{call.connector}/{urlsplit(uri).netloc.lower()}"
+    return f"{call.connector}/{deed.connection_key if deed and deed.connection_key else ''}"
+
+
+def _is_fault(came: Came) -> bool:
+    if came.failure is not None:
+        return came.failure.held is None and (came.failure.may_retry or came.failure.is_timeout)
+    return came.status_code >= 500
 
 
 def request_of(call: Call, deed: Outside) -> ConnectorRequest:
@@ -99,7 +146,8 @@ def request_of(call: Call, deed: Outside) -> ConnectorRequest:
         queries=queries if isinstance(queries, dict) else {},
         headers={name: text_of(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
         body=folded.get("body"),
-        options={name: folded[name.lower()] for name in _HTTP_OPTIONS if name.lower() in folded},
+        options={name: value for name, value in folded.items() if name not in _NOT_OPTIONS} | dict(deed.options),
+        poll=call.poll,
     )
 
 
@@ -132,4 +180,7 @@ def context_of(call: Call, run: Run, connection: Mapping[str, Any]) -> CallConte
         connection=connection,
         person=run.correlation.get("person"),
         approval_id=call.approval_id,
+        priority=run.priority,
+        depth=(run.correlation.get("parent") or {}).get("depth", 0),
+        client_tracking_id=run.correlation.get("tracking_id"),
     )

@@ -61,7 +61,8 @@ class ConnectorRequest:
     queries: Mapping[str, Any]
     headers: Mapping[str, str]
     body: Any
-    options: Mapping[str, Any] = field(default_factory=dict)  # authentication and other inputs of the Http action
+    options: Mapping[str, Any] = field(default_factory=dict)  # other inputs, by lower-case names: authentication, cookie
+    poll: str | None = None  # the call was accepted before: ask here for its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class ConnectorResponse:
     status_code: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    is_final: bool = False  # of an operation whose answer comes by a call of our address: it does not, this is all
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ class CallContext:
     connection: Mapping[str, Any]  # parameters of the connection this action uses, unsealed
     person: str | None = None  # who started the run, if a person did
     approval_id: str | None = None  # what this call has waited for
+    priority: int = 10
+    depth: int = 0  # how many runs started each other before this one
+    client_tracking_id: str | None = None
 
     @property
     def guid(self) -> str:

@@ -76,6 +76,16 @@ class Outside:
     encodings: tuple[int, ...]  # how often each value in the path is percent-encoded
     retry: RetryPolicy
     static_result: Evaluate | None = None
+    follows_accepted: bool = True  # 202 with a Location is asked again until it is something else
+    options: Mapping[str, Any] = field(default_factory=dict)  # what the action says beside its inputs: transfer, paging
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Webhook:
+    """A call that gives somebody an address of ours, and then a wait until they call it."""
+
+    subscribe: Outside
+    unsubscribe: Outside | None = None  # when nobody is waited for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,7 @@ class Respond:
     inputs: Evaluate
 
 
-Deed: TypeAlias = Immediate | Outside | If | Switch | Foreach | Until | Group | Pause | Terminate | Respond
+Deed: TypeAlias = Immediate | Outside | Webhook | If | Switch | Foreach | Until | Group | Pause | Terminate | Respond
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,16 +187,41 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trigger:
+    """`payload` names what starts it from here: an alert or incident for a connector's subscription, a call of its address, nothing."""
+
     name: str
-    kind: str
-    payload: str  # security_center_alert, sentinel_alert, request
+    kind: str  # the type as published
+    payload: str  # security_center_alert, sentinel_alert, …; request; "" for what starts by itself
     connector: str | None = None
     method: str | None = None
     schema: Mapping[str, Any] | None = None
+    checks_schema: bool = False
+    relative_path: str | None = None
     conditions: tuple[Callable[[Scope], Verdict], ...] = ()
     split_on: Evaluate | None = None
     runs_at_once: int | None = None
+    most_waiting: int | None = None
     hides_outputs: bool = False
+    tracking_id: Evaluate | None = None
+    recurrence: Evaluate | None = None  # of Recurrence, and of what is asked again and again
+    call: Outside | None = None  # what is asked, or told our address
+    unsubscribe: Outside | None = None
+    fetch: Outside | None = None  # what is asked once somebody called our address
+    batches: Mapping[str, "BatchCriteria"] = field(default_factory=dict)
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Whether it waits for a person to switch it on: publishing arms nothing."""
+        return self.recurrence is not None or self.call is not None or bool(self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCriteria:
+    """When a batch is let go: whichever is reached first."""
+
+    message_count: int | None = None
+    size_bytes: int | None = None
+    recurrence: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +237,7 @@ class Workflow:
     is_secretive: bool = False  # something in it is hidden by secureData
     outputs: Evaluate | None = None
     connections: Mapping[str, "ConnectionUse"] = field(default_factory=dict)
+    address: str = ""  # of the server, before the path of a callback
     places: dict[str, tuple[str, str, int | None, str]] = field(default_factory=dict, repr=False)  # found once: see projection.py
 
     def action(self, name: str) -> Action | None:
@@ -215,6 +251,11 @@ class ConnectionUse:
     key: str
     connector: str
     entry: Mapping[str, Any]
+
+
+def call_of(deed: Deed) -> Outside | None:
+    """The call an action makes, if it makes one."""
+    return deed.subscribe if isinstance(deed, Webhook) else deed if isinstance(deed, Outside) else None
 
 
 def key_of(name: str) -> str:

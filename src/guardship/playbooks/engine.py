@@ -7,7 +7,7 @@ It does no I/O, reads no clock and draws no random numbers: the happening brings
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from guardship.playbooks import containers, outside
+from guardship.playbooks import containers, outside, webhooks
 from guardship.playbooks.definition import (
     ENDED,
     Action,
@@ -23,12 +23,15 @@ from guardship.playbooks.definition import (
     Switch,
     Terminate,
     Until,
+    Webhook,
     Workflow,
+    call_of,
 )
 from guardship.playbooks.events import (
     AbortCall,
     Answered,
     Begin,
+    CalledBack,
     CancelAsked,
     Command,
     Decided,
@@ -45,6 +48,8 @@ from guardship.playbooks.events import Respond as SendResponse
 from guardship.playbooks.expressions.values import EvaluationFailed, text_of
 from guardship.playbooks.progress import NO_DEPENDENT, Progress, Work
 from guardship.playbooks.state import ROOT, Frame, Loop, RunState, name_of
+
+_TIMED = ("timer", "retry", "callback", "approval")  # waits that a timer ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def _take(progress: Progress, happening: Happening) -> None:
             _resume_block(progress, progress.workflow.root, ROOT)
         case Answered():
             _take_answer(progress, happening)
+        case CalledBack():
+            _take_call(progress, happening)
         case TimerFired():
             _take_timer(progress, happening)
         case Decided():
@@ -107,6 +114,8 @@ def _do(progress: Progress, action: Action, frame: Frame) -> None:
             _perform(progress, action, frame, deed)
         case Outside():
             outside.start_call(progress, action, frame, deed)
+        case Webhook():
+            webhooks.start(progress, action, frame, deed)
         case If() | Switch() | Group():
             containers.open_branching(progress, action, frame, deed)
         case Foreach():
@@ -179,8 +188,11 @@ def _stop(progress: Progress, status: Status, code: str, error: dict[str, Any] |
     for key, record in list(state.records.items()):
         if record.status in ENDED:
             continue
-        progress.commands.append(DropTimer(key) if record.wait in ("timer", "retry") else AbortCall(key))
+        progress.commands.append(DropTimer(key) if record.wait in _TIMED else AbortCall(key))
         progress.emit(EventKind.ACTION_ENDED, key, {"status": Status.CANCELLED.value, "code": "ActionCancelled", "error": reason})
+        action = progress.workflow.action(name_of(key))
+        if action is not None and isinstance(action.deed, Webhook):
+            webhooks.part(progress, action, state.frame_of(key), action.deed)
     progress.skip_block(progress.workflow.root, ROOT)
     blocks = {block.block_id: block for block in progress.workflow.blocks.values()}
     for (block_id, prefix), left in list(state.open_counts.items()):
@@ -223,20 +235,40 @@ def _take_answer(progress: Progress, answer: Answered) -> None:
     if record is None or found is None or record.has_ended or record.intent is None or record.wait or record.attempt != answer.attempt:
         return  # late: the action has ended otherwise
     action, frame = found
-    if isinstance(action.deed, Outside):
-        outside.take_answer(progress, action, frame, action.deed, record, answer)
+    call = call_of(action.deed)
+    if call is None or not outside.take_answer(progress, action, frame, call, record, answer):
+        return
+    if isinstance(action.deed, Webhook) and 200 <= answer.status_code < 300 and not answer.is_final:
+        webhooks.wait(progress, action, frame, record)
+    else:
+        outside.end_call(progress, action, frame, record, answer)
+
+
+def _take_call(progress: Progress, called: CalledBack) -> None:
+    record, found = progress.state.records.get(called.key), _found(progress, called.key)
+    is_open = record is not None and not record.has_ended
+    disposition = "taken" if is_open else "duplicate" if record is not None and record.status == Status.SUCCEEDED else "late"
+    body = {"message_id": called.message_id, "by": called.sender, "disposition": disposition}
+    progress.emit(EventKind.MESSAGE_TAKEN, called.key, body)
+    if record is not None and found is not None and is_open:
+        webhooks.take_call(progress, *found, record, called)
 
 
 def _take_timer(progress: Progress, fired: TimerFired) -> None:
     record, found = progress.state.records.get(fired.key), _found(progress, fired.key)
-    if record is None or found is None or record.has_ended or record.wait not in ("timer", "retry"):
+    if record is None or found is None or record.has_ended or record.wait not in _TIMED:
         progress.commands.append(DropTimer(fired.key))
         return
     action, frame = found
     progress.emit(EventKind.TIMER_FIRED, fired.key, {"due_at": fired.due_at})
     progress.commands.append(DropTimer(fired.key))
-    if isinstance(action.deed, Outside):
-        outside.go_on(progress, action, frame, action.deed, record)
+    call = call_of(action.deed)
+    if isinstance(action.deed, Webhook) and record.wait == "callback":
+        webhooks.time_out(progress, action, frame, action.deed)
+    elif record.wait == "approval":
+        outside.give_up(progress, action, frame)
+    elif call is not None:
+        outside.go_on(progress, action, frame, call, record)
     else:
         progress.end(action, frame, {"status": Status.SUCCEEDED.value, "code": "OK"})
 
@@ -249,8 +281,12 @@ def _take_decision(progress: Progress, decision: Decided) -> None:
     if record is None or found is None or not is_open:
         return
     action, frame = found
-    if isinstance(action.deed, Outside):
-        outside.take_decision(progress, action, frame, action.deed, record, decision)
+    progress.commands.append(DropTimer(decision.key))
+    call = call_of(action.deed)
+    if isinstance(action.deed, Webhook) and decision.choice == "done":
+        webhooks.wait(progress, action, frame, record)
+    elif call is not None:
+        outside.take_decision(progress, action, frame, call, record, decision)
 
 
 def _resume_block(progress: Progress, block: Block, frame: Frame) -> None:
@@ -272,9 +308,10 @@ def _resume_block(progress: Progress, block: Block, frame: Frame) -> None:
 def _resume_action(progress: Progress, action: Action, frame: Frame) -> None:
     key = frame.prefix + action.key
     state = progress.state
+    call = call_of(action.deed)
     match action.deed:
-        case Outside():
-            outside.recover(progress, action, frame, action.deed, state.records[key])
+        case Outside() | Webhook() if call is not None:
+            outside.recover(progress, action, frame, call, state.records[key])
         case Foreach():
             _resume_foreach(progress, action, frame, action.deed)
         case Until():

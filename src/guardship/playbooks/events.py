@@ -106,6 +106,7 @@ class Call:
     has_effect: bool
     asks_first: bool = False  # after a crash: ask the target whether it was done
     approval_id: str | None = None  # what the call has waited for
+    poll: str | None = None  # where the answer of a call that was accepted is to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,17 @@ class DropTimer:
 class OpenCallback:
     key: str
     token_hash: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartingCall:
+    """A last word to somebody who is not waited for any more: said once, its answer is not looked at."""
+
+    key: str
+    action: str
+    inputs: Value
+    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,7 @@ class AbortCall:
     key: str
 
 
-Command: TypeAlias = Call | SetTimer | DropTimer | OpenCallback | Respond | AbortCall
+Command: TypeAlias = Call | SetTimer | DropTimer | OpenCallback | PartingCall | Respond | AbortCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +196,22 @@ class Answered:
     body: Value = None
     failure: Failure | None = None
     was_probed: bool = False
+    is_final: bool = False  # a webhook's call: nobody will call back, this is the answer
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBack:
+    """Somebody called the address that an action gave them."""
+
+    at: int
+    seed: bytes
+    key: str
+    message_id: str
+    sender: str
+    status_code: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
+    body: Value = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +243,4 @@ class Decided:
     message_id: str = ""
 
 
-Happening: TypeAlias = Begin | Resumed | Answered | TimerFired | CancelAsked | Decided
+Happening: TypeAlias = Begin | Resumed | Answered | CalledBack | TimerFired | CancelAsked | Decided

@@ -46,3 +46,5 @@ class Firing(NamedTuple):
     by: str = ""
     person: str | None = None  # behind `by`: of a token who made it
     client_tracking_id: str | None = None
+    more: Mapping[str, Any] = MappingProxyType({})  # of the trigger's outputs: relativePathParameters, statusCode
+    parent: Mapping[str, Any] | None = None  # the run and the action that started it: run_id, key, depth, waits

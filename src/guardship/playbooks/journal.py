@@ -4,7 +4,7 @@ An append names the version and the lease it was made under; one made by a worke
 """
 
 import sqlite3
-from asyncio import AbstractEventLoop, Future, get_running_loop
+from asyncio import AbstractEventLoop, Future, get_running_loop, to_thread
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from guardship.ids import new_id
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, SetTimer, encode_payloads
 from guardship.playbooks.fault_points import FaultPoints
-from guardship.playbooks.journal_reading import JournalReading
+from guardship.playbooks.journal_reading import JournalReading, OpenedCallback
 from guardship.playbooks.journal_rows import Rows
-from guardship.playbooks.journal_tables import MESSAGE, statement
+from guardship.playbooks.journal_tables import CALLBACK, MESSAGE, statement
 from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused, settling
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
@@ -75,6 +75,8 @@ class Append:
     head: tuple[Any, ...]  # status, code, error, started_at, ended_at, due_at
     blobs: list[OwnedBlob] = field(default_factory=list)
     forgets: bool = False  # the run has ended, and its sealed payloads go
+    callbacks: list[tuple[bytes, str, int]] = field(default_factory=list)  # token's hash, key, until when
+    answers: list[tuple[Any, ...]] = field(default_factory=list)  # rows of messages to the run that started this one
 
     def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
         version = self.expected_version + len(self.rows)
@@ -91,6 +93,10 @@ class Append:
                 rows.dropped_timers.append((self.run_id, key))
             else:
                 rows.timers.append((self.run_id, key, timer.due_at, None, timer.approval_id))
+        for hashed, key, expires_at in self.callbacks:
+            cursor.execute(_OPEN_CALLBACK, (hashed, self.run_id, key, self.rows[-1][4] if self.rows else 0, expires_at, None))
+        for answer in self.answers:
+            cursor.execute(_INSERT_MESSAGE, answer)
         for message_id, position, disposition in self.taken:
             cursor.execute(_TAKE_MESSAGE, (position, disposition, message_id))
         return version
@@ -118,6 +124,10 @@ class Acceptance:
         self.numbers.give_back()
         known = cursor.execute(_FIND_RUN, (self.run.playbook_id, self.run.dedup_key)).fetchone()
         return Accepted(known[0], known[1], False)
+
+
+def message_row(run_id: str, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str, at: int) -> tuple[Any, ...]:
+    return (new_id("mesg"), run_id, key, kind, dedup_key, orjson.dumps(body).decode(), sender, at, None, None)
 
 
 class _Numbers:
@@ -169,6 +179,7 @@ _FIRE = (
 )
 _FIRE_ANSWERED = "UPDATE playbooks_timer SET fired_at=? WHERE approval_id=? AND fired_at IS NULL RETURNING run_id"
 _TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
+_OPEN_CALLBACK = statement(insert(CALLBACK), *[column.name for column in CALLBACK.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
 _INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
 
 
@@ -274,13 +285,24 @@ class Journal(JournalReading):
 
     def deliver(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
         """Keep a message for a run; from any thread. False: one with this `dedup_key` was there before."""
-        values = (new_id("mesg"), run_id, key, kind, dedup_key, orjson.dumps(body).decode(), sender, self._now(), None, None)
+        values = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
         job = _Statement(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1)
         waiting: ThreadFuture[bool] = ThreadFuture()
         self._writer.submit(job, settling(waiting), None)
         is_new = waiting.result(timeout=60)
         self._fault_points.hit("deliver.after_commit")
         return is_new
+
+    async def deliver_soon(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
+        """The same in the event loop, without blocking it."""
+        values = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
+        is_new = bool(await self._do(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1))
+        self._fault_points.hit("deliver.after_commit")
+        return is_new
+
+    async def callback(self, hashed: bytes) -> OpenedCallback | None:
+        """Whose address it is; None for one that nobody gave away, or that has expired."""
+        return await to_thread(self.find_callback, hashed, self._now())
 
     async def _do(self, sql: str, values: tuple[Any, ...], read: Callable[[sqlite3.Cursor], Any]) -> Any:
         loop = get_running_loop()

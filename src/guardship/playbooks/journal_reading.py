@@ -29,6 +29,8 @@ class RunHead:
     playbook_version_id: str
     priority: int
     version: int
+    trigger_name: str
+    has_begun: bool  # 0 or 1 on SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class Message:
     kind: str
     body: dict[str, Any]
     sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCallback:
+    """An address that an action gave away, and how often it was called."""
+
+    run_id: str
+    key: str
+    has_ended: bool  # the run
+    call_count: int
 
 
 @dataclass(slots=True)
@@ -53,6 +65,12 @@ _WAITING_WORK = (
     "SELECT run_id, priority, playbook_id FROM playbooks_run r WHERE ended_at IS NULL AND (lease_until < ? OR lease_owner IS NULL AND (wake "
     "OR EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=r.run_id AND m.taken_seq IS NULL) "
     "OR EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=r.run_id AND t.fired_at IS NOT NULL))) ORDER BY priority DESC, accepted_at"
+)
+
+
+_CALLBACK = (
+    "SELECT c.run_id, c.key, r.ended_at IS NOT NULL, (SELECT count(*) FROM playbooks_message m WHERE m.run_id=c.run_id AND m.key=c.key) "
+    "FROM playbooks_callback c JOIN playbooks_run r ON r.run_id=c.run_id WHERE c.token_hash=? AND c.expires_at > ?"
 )
 
 
@@ -73,11 +91,19 @@ class JournalReading:
     def head(self, run_id: str) -> RunHead:
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT run_id, number, playbook_id, playbook_version_id, priority, version FROM playbooks_run WHERE run_id=?", (run_id,)
+                "SELECT run_id, number, playbook_id, playbook_version_id, priority, version, trigger_name, started_at IS NOT NULL "
+                "FROM playbooks_run WHERE run_id=?",
+                (run_id,),
             ).fetchone()
         if row is None:
             raise NotFound("run", run_id)
         return RunHead(*row)
+
+    def open_runs(self, playbook_id: str) -> list[str]:
+        """Runs that have begun and not ended."""
+        sql = "SELECT run_id FROM playbooks_run WHERE playbook_id=? AND ended_at IS NULL AND started_at IS NOT NULL"
+        with self._reading() as connection:
+            return [run_id for (run_id,) in connection.execute(sql, (playbook_id,))]
 
     def load(self, run_id: str, workflow: Workflow) -> Loaded:
         """The state, by its whole journal, and what came in for the run meanwhile."""
@@ -108,6 +134,11 @@ class JournalReading:
                 (run_id,),
             ).fetchall()
         return [Message(message_id, key, kind, orjson.loads(body), sender) for message_id, key, kind, body, sender in rows]
+
+    def find_callback(self, hashed: bytes, now: int) -> OpenedCallback | None:
+        with self._reading() as connection:
+            row = connection.execute(_CALLBACK, (hashed, now)).fetchone()
+        return None if row is None else OpenedCallback(row[0], row[1], bool(row[2]), row[3])
 
     def blob(self, blob_id: str) -> bytes:
         with self._database.reading() as session:

@@ -108,11 +108,15 @@ class Draft:
 
 
 class Library:
-    def __init__(self, database: Database, connectors: ConnectorSet, clock: Clock, *, place: ArmPlace | None = None) -> None:
+    def __init__(
+        self, database: Database, connectors: ConnectorSet, clock: Clock, *, place: ArmPlace | None = None, address: str = ""
+    ) -> None:
+        """`address` is the server's own, for the addresses that playbooks give away."""
         self._database = database
         self._connectors = connectors
         self._clock = clock
         self._place = place or ArmPlace()
+        self._address = address
         self._versions: dict[str, Published] = {}
         self._current: dict[str, str] = {}
         self._lock = Lock()
@@ -254,6 +258,9 @@ class Library:
                 self._current[playbook_id] = version_id
         return self.version(version_id)
 
+    def published_named(self, name: str) -> Published:
+        return self.published(self.named(name).playbook_id)
+
     def version(self, version_id: str) -> Published:
         with self._lock:
             known = self._versions.get(version_id)
@@ -263,7 +270,7 @@ class Library:
             row = session.get(PlaybookVersion, version_id)
         if row is None:
             raise NotFound("playbook version", version_id)
-        workflow, _ = read_workflow(row.name, row.definition, row.parameters, self._connectors)
+        workflow, _ = read_workflow(row.name, row.definition, row.parameters, self._connectors, address=self._address)
         made = Published(row.playbook_id, row.name, version_id, workflow)
         with self._lock:
             self._versions[version_id] = made

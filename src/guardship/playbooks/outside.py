@@ -8,12 +8,17 @@ import orjson
 
 from guardship.playbooks.connector import Recovery
 from guardship.playbooks.definition import Action, Outside, Pause, RetryPolicy, Status
-from guardship.playbooks.events import WAITS_FOR_APPROVAL, Answered, Call, Decided, DropTimer, EventKind, Failure, Held, SetTimer
+from guardship.playbooks.events import WAITS_FOR_APPROVAL, Answered, Call, Decided, EventKind, Failure, Held, SetTimer
 from guardship.playbooks.expressions.values import EvaluationFailed, Value
 from guardship.playbooks.progress import Progress
 from guardship.playbooks.state import Frame, Record
 
 SECOND = 1_000_000
+POLL_SECONDS = 5.0
+UNKNOWN_SECONDS = 90 * 86_400.0
+NOBODY_SAID = {"code": "OutcomeUnknown", "message": "Whether this call was carried out is not known, and nobody has said so in 90 days."}
+TIMED_OUT = {"code": "ActionTimedOut", "message": "The action did not end before its time limit."}
+_NEVER = 1 << 62
 
 
 def idempotency_key(run_id: str, action: Action, frame: Frame) -> str:
@@ -35,20 +40,21 @@ def recovery_of(deed: Outside) -> Recovery:
     return declared
 
 
-def start_call(progress: Progress, action: Action, frame: Frame, deed: Outside) -> None:
-    key = frame.prefix + action.key
-    scope = progress.scope(frame, key)
+def start_call(progress: Progress, action: Action, frame: Frame, deed: Outside, *, callback: str | None = None) -> bool:
+    """Whether a call is made: not when its inputs cannot be worked out, or its result is given in the definition."""
+    scope = progress.scope(frame, frame.prefix + action.key, callback=callback)
     try:
         inputs = deed.inputs(scope)
         static = deed.static_result(scope) if deed.static_result else None
     except EvaluationFailed as error:
         progress.fail(action, frame, error)
-        return
+        return False
     if isinstance(static, dict):
         status = str(static.get("status", Status.SUCCEEDED))
         progress.end(action, frame, {"status": status, "code": "StaticResult", "inputs": inputs, "outputs": static.get("outputs")})
-        return
+        return False
     send(progress, action, frame, deed, inputs, attempt=1)
+    return True
 
 
 def send(
@@ -66,15 +72,16 @@ def send(
     """Write down the intent and ask for the call. One that was `held` keeps its deadline, however long the answer took."""
     key = frame.prefix + action.key
     operation = deed.operation
-    limit = operation.timeout_seconds if action.timeout_seconds is None else min(action.timeout_seconds, operation.timeout_seconds)
-    deadline_at = _deadline_of(held) or progress.at + int(limit * SECOND)
+    record = progress.state.records.get(key)
+    poll = record.poll if record else None
+    deadline_at = _deadline_of(held) or min(progress.at + int(operation.timeout_seconds * SECOND), _end_of(progress, action, record))
     approval_id = held.approval_id if held else None
     idempotent = idempotency_key(progress.state.run_id, action, frame)
     body: dict[str, Any] = {
         "attempt": attempt,
         "operation": f"{deed.connector}/{operation.name}",
-        "recovery": recovery_of(deed).value,
-        "effect": operation.has_effect,
+        "recovery": Recovery.RETRY.value if poll else recovery_of(deed).value,
+        "effect": operation.has_effect and poll is None,
         "idempotency_key": idempotent,
         "deadline_at": deadline_at,
     }
@@ -86,24 +93,41 @@ def send(
         body["replayed"] = True
     progress.emit(EventKind.ACTION_STARTED, key, body)
     inputs = body.get("inputs", inputs)  # as it was written down: exact decimals are numbers by now
-    effect, connector = operation.has_effect, deed.connector
+    effect, connector = bool(body["effect"]), deed.connector
     progress.commands.append(
-        Call(key, action.name, connector, operation.name, inputs, attempt, idempotent, deadline_at, effect, asks_first, approval_id)
+        Call(key, action.name, connector, operation.name, inputs, attempt, idempotent, deadline_at, effect, asks_first, approval_id, poll)
     )
 
 
-def take_answer(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record, answer: Answered) -> None:
+def _end_of(progress: Progress, action: Action, record: Record | None) -> int:
+    """When the action's own time is over, with all its attempts."""
+    if action.timeout_seconds is None:
+        return _NEVER
+    return (record.started_at if record else progress.at) + int(action.timeout_seconds * SECOND)
+
+
+def take_answer(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record, answer: Answered) -> bool:
+    """False: the call is not over; it waits, or is made again."""
     failure = answer.failure
     if failure is not None and failure.held is not None:
         wait_for_approval(progress, frame.prefix + action.key, record, failure, failure.held)
-        return
-    if failure is not None and failure.is_unknown and recovery_of(deed) is Recovery.ASK:
+        return False
+    if failure is not None and failure.is_unknown and recovery_of(deed) is Recovery.ASK and record.poll is None:
         leave_unknown(progress, frame.prefix + action.key, record, failure.message)
-        return
+        return False
     wants_retry = failure.may_retry if failure else answer.status_code in (408, 429) or answer.status_code >= 500
-    if wants_retry and answer.attempt <= deed.retry.count and not (failure and failure.is_timeout):
-        plan_retry(progress, frame.prefix + action.key, deed.retry, answer)
-        return
+    if wants_retry and record.retries < deed.retry.count and not (failure and failure.is_timeout):
+        plan_retry(progress, action, frame, deed.retry, record, answer)
+        return False
+    if answer.status_code == 202 and deed.follows_accepted and (place := _header(answer, "location")):
+        plan_poll(progress, action, frame, record, answer, place)
+        return False
+    return True
+
+
+def end_call(progress: Progress, action: Action, frame: Frame, record: Record, answer: Answered) -> None:
+    """The action ends with what the call was answered."""
+    failure = answer.failure
     body: dict[str, Any] = {"attempt": answer.attempt, "started_at": record.started_at}
     if answer.was_probed:
         body["replayed"] = True
@@ -112,38 +136,52 @@ def take_answer(progress: Progress, action: Action, frame: Frame, deed: Outside,
         body |= {"status": status.value, "code": failure.code, "error": {"code": failure.code, "message": failure.message}}
     else:
         outputs = {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
-        body |= {"status": Status.SUCCEEDED.value, "code": _code_of(answer.status_code), "outputs": outputs}
+        body |= {"status": Status.SUCCEEDED.value, "code": code_of(answer.status_code), "outputs": outputs}
         if not 200 <= answer.status_code < 300:
-            code = _code_of(answer.status_code)
-            body |= {"status": Status.FAILED.value, "error": {"code": code, "message": _message_of(answer)}}
+            reason = {"code": body["code"], "message": message_of(answer.status_code, answer.body)}
+            body |= {"status": Status.FAILED.value, "error": reason}
     progress.end(action, frame, body)
 
 
-def _code_of(status: int) -> str:
+def code_of(status: int) -> str:
     try:
         return "OK" if status == 200 else HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
     except ValueError:
         return f"Http{status}"
 
 
-def _message_of(answer: Answered) -> str:
-    body = answer.body
+def message_of(status: int, body: Value) -> str:
     inner = body.get("error") if isinstance(body, dict) else None
     if isinstance(inner, dict) and inner.get("message"):
         return str(inner["message"])
-    return f"The call was answered with status {answer.status_code}."
+    return f"The call was answered with status {status}."
 
 
-def plan_retry(progress: Progress, key: str, policy: RetryPolicy, answer: Answered) -> None:
-    wait = retry_seconds(policy, answer.attempt, progress.seed, key)
-    asked = next((value for name, value in answer.headers.items() if name.lower() == "retry-after"), "")
+def _header(answer: Answered, name: str) -> str:
+    return next((value for key, value in answer.headers.items() if key.lower() == name), "")
+
+
+def plan_retry(progress: Progress, action: Action, frame: Frame, policy: RetryPolicy, record: Record, answer: Answered) -> None:
+    key = frame.prefix + action.key
+    wait = retry_seconds(policy, record.retries + 1, progress.seed, key)
+    asked = _header(answer, "retry-after")
     if asked.isdigit():
         wait = max(wait, float(asked))
     reason = answer.failure.message if answer.failure else f"status {answer.status_code}"
-    due_at = progress.at + int(wait * SECOND)
-    progress.emit(
-        EventKind.RETRY_PLANNED, key, {"next_attempt": answer.attempt + 1, "due_at": due_at, "reason": reason, "code": answer.status_code}
-    )
+    _call_again(progress, action, frame, record, wait, {"reason": reason, "code": answer.status_code})
+
+
+def plan_poll(progress: Progress, action: Action, frame: Frame, record: Record, answer: Answered, place: str) -> None:
+    """The call was accepted and goes on over there: ask for its answer, as often as it says, until it is something else."""
+    asked = _header(answer, "retry-after")
+    wait = float(asked) if asked.isdigit() else POLL_SECONDS
+    _call_again(progress, action, frame, record, wait, {"reason": "accepted, not done yet", "code": 202, "poll": place})
+
+
+def _call_again(progress: Progress, action: Action, frame: Frame, record: Record, wait: float, why: dict[str, Any]) -> None:
+    key = frame.prefix + action.key
+    due_at = min(progress.at + int(wait * SECOND), _end_of(progress, action, record))
+    progress.emit(EventKind.RETRY_PLANNED, key, {"next_attempt": record.attempt + 1, "due_at": due_at, **why})
     progress.commands.append(SetTimer(key, due_at))
 
 
@@ -164,8 +202,12 @@ def go_on(progress: Progress, action: Action, frame: Frame, deed: Outside, recor
             action, frame, {"status": Status.TIMED_OUT.value, "code": "NotApproved", "error": error, "attempt": record.attempt + 1}
         )
         return
+    if progress.at >= _end_of(progress, action, record):
+        body = {"status": Status.TIMED_OUT.value, "code": TIMED_OUT["code"], "error": TIMED_OUT, "attempt": record.attempt}
+        progress.end(action, frame, body)
+        return
     replayed = bool(record.intent and record.intent.get("replayed"))
-    asks_first = replayed and recovery_of(deed) is Recovery.PROBE
+    asks_first = replayed and recovery_of(deed) is Recovery.PROBE and record.poll is None
     send(progress, action, frame, deed, record.inputs, attempt=record.attempt + 1, asks_first=asks_first, replayed=replayed, held=held)
 
 
@@ -185,12 +227,20 @@ def retry_seconds(policy: RetryPolicy, attempt: int, seed: bytes, key: str) -> f
 
 
 def leave_unknown(progress: Progress, key: str, record: Record, reason: str) -> None:
-    progress.emit(EventKind.OUTCOME_UNKNOWN, key, {"attempt": record.attempt, "reason": reason})
+    """A person says what became of it; when nobody does, the action fails at last."""
+    due_at = progress.at + int(UNKNOWN_SECONDS * SECOND)
+    progress.emit(EventKind.OUTCOME_UNKNOWN, key, {"attempt": record.attempt, "reason": reason, "due_at": due_at})
+    progress.commands.append(SetTimer(key, due_at))
+
+
+def give_up(progress: Progress, action: Action, frame: Frame) -> None:
+    body = {"status": Status.FAILED.value, "code": NOBODY_SAID["code"], "error": NOBODY_SAID}
+    progress.end(action, frame, body)
 
 
 def recover(progress: Progress, action: Action, frame: Frame, deed: Outside, record: Record) -> None:
     """A call with an intent and no result, found in the journal after a crash."""
-    policy = recovery_of(deed)
+    policy = Recovery.RETRY if record.poll else recovery_of(deed)
     if policy is Recovery.ASK:
         leave_unknown(progress, frame.prefix + action.key, record, "the process ended while this call was under way")
         return
@@ -221,7 +271,3 @@ def start_pause(progress: Progress, action: Action, frame: Frame, deed: Pause) -
         return
     progress.emit(EventKind.WAIT_OPENED, key, {"kind": "timer", "due_at": due_at, "inputs": inputs})
     progress.commands.append(SetTimer(key, due_at))
-
-
-def drop_timer(progress: Progress, key: str) -> None:
-    progress.commands.append(DropTimer(key))

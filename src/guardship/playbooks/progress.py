@@ -8,11 +8,16 @@ from collections import deque
 from enum import IntEnum
 from typing import Any
 
+import orjson
+
 from guardship.playbooks.definition import Action, Block, Status, Workflow
 from guardship.playbooks.events import PAYLOADS, Command, Event, EventKind, NotKeepable, encode_payloads
-from guardship.playbooks.expressions.values import EvaluationFailed
+from guardship.playbooks.expressions.evaluate import Evaluate
+from guardship.playbooks.expressions.values import EvaluationFailed, Value, json_text
 from guardship.playbooks.scope import RunScope
-from guardship.playbooks.state import Frame, RunState, apply
+from guardship.playbooks.state import Frame, Record, RunState, apply
+
+MOST_TRACKED = 8192  # characters of trackedProperties as JSON
 
 
 class Work(IntEnum):
@@ -40,8 +45,8 @@ class Progress:
         apply(self.state, event)
         self.events.append(event)
 
-    def scope(self, frame: Frame, key: str) -> RunScope:
-        return RunScope(self.workflow, self.state, frame, key, self.at, self.seed)
+    def scope(self, frame: Frame, key: str, *, callback: str | None = None) -> RunScope:
+        return RunScope(self.workflow, self.state, frame, key, self.at, self.seed, callback)
 
     def open_block(self, block: Block, frame: Frame) -> None:
         self.state.open_counts[block.block_id, frame.prefix] = len(block.actions)
@@ -53,6 +58,8 @@ class Progress:
 
     def end(self, action: Action, frame: Frame, body: dict[str, Any]) -> None:
         """`body` has the status, and what else is to be remembered of the action."""
+        if action.tracked is not None and body["status"] != Status.SKIPPED:
+            body["tracked"] = self._tracked(action.tracked, frame.prefix + action.key, frame, body)
         try:
             self.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, body)
         except NotKeepable as error:
@@ -60,6 +67,25 @@ class Progress:
             refused = {"status": Status.FAILED.value, "code": error.code, "error": {"code": error.code, "message": error.message}}
             self.emit(EventKind.ACTION_ENDED, frame.prefix + action.key, kept | refused)
         self.work.append((Work.ENDED, action, frame))
+
+    def _tracked(self, evaluate: Evaluate, key: str, frame: Frame, body: dict[str, Any]) -> Value:
+        """`trackedProperties`, which see the action as it will have ended."""
+        records = self.state.records
+        held = records.get(key)
+        started_at, inputs = (held.started_at, held.inputs) if held else (self.at, None)
+        records[key] = Record(
+            body["status"], started_at, self.at, body.get("code"), body.get("error"), body.get("inputs", inputs), body.get("outputs")
+        )
+        try:
+            written = json_text(evaluate(self.scope(frame, key)))
+            return orjson.loads(written) if len(written) <= MOST_TRACKED else {"error": f"more than {MOST_TRACKED} characters"}
+        except EvaluationFailed as error:
+            return {"error": error.message}
+        finally:
+            if held is None:
+                del records[key]
+            else:
+                records[key] = held
 
     def fail(self, action: Action, frame: Frame, error: EvaluationFailed, **more: Any) -> None:
         """The action fails before it did anything; what stands inside it is skipped."""

@@ -6,7 +6,7 @@ Names, action types and statuses ignore case; the spelling of the definition is 
 from collections.abc import Mapping
 from typing import Any
 
-from guardship.playbooks.actions.kinds import CONTAINERS, kind_called, nearest_kind, read_deed
+from guardship.playbooks.actions.kinds import CONTAINERS, kind_called, nearest_kind, read_deed, refusal_of
 from guardship.playbooks.actions.reading import Reading, field_of
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import (
@@ -14,17 +14,19 @@ from guardship.playbooks.definition import (
     Block,
     ConnectionUse,
     Group,
-    Outside,
     Path,
     Predecessor,
     Problem,
     Workflow,
+    call_of,
     key_of,
 )
+from guardship.playbooks.expressions.evaluate import Evaluate
 from guardship.playbooks.expressions.values import Value
 from guardship.playbooks.references import check_references, hidden_actions
 from guardship.playbooks.triggers import read_triggers
 
+ARTIFACTS = "$artifacts"  # {"maps": {name: text}, "schemas": {name: text}}: came with the playbook, kept with its parameters
 MOST_ACTIONS = 500
 MOST_DEPTH = 50  # published are 8; real playbooks go to 9 and run
 _STATUSES = {status.lower(): status for status in ("Succeeded", "Failed", "Skipped", "TimedOut")}
@@ -41,11 +43,19 @@ def read_connections(value: Any) -> dict[str, ConnectionUse]:
     return uses
 
 
-def read_workflow(name: str, definition: Any, parameters: Mapping[str, Value], connectors: ConnectorSet) -> tuple[Workflow, list[Problem]]:
+def read_workflow(
+    name: str, definition: Any, parameters: Mapping[str, Value], connectors: ConnectorSet, *, address: str = ""
+) -> tuple[Workflow, list[Problem]]:
     """The workflow, to be run only when the list of problems is empty."""
     connections = read_connections(field_of(parameters, "$connections"))
     results = field_of(definition, "staticResults", {}) if isinstance(definition, dict) else {}
-    reading = Reading(connectors, connections, static_results=results if isinstance(results, dict) else {})
+    artifacts = field_of(parameters, ARTIFACTS)
+    reading = Reading(
+        connectors,
+        connections,
+        static_results=results if isinstance(results, dict) else {},
+        artifacts=artifacts if isinstance(artifacts, dict) else {},
+    )
     document = reading.object(definition, (), what="a definition")
     structure = _Structure(reading)
     root = structure.block(field_of(document, "actions", {}), ("actions",), "", "", None, (), 1)
@@ -64,6 +74,7 @@ def read_workflow(name: str, definition: Any, parameters: Mapping[str, Value], c
         has_response=any(action.kind == "Response" for action in structure.actions.values()),
         outputs=reading.tree(outputs, ("outputs",)) if outputs else None,
         connections=connections,
+        address=address.rstrip("/"),
     )
     check_references(workflow, reading)
     if len(structure.actions) > MOST_ACTIONS:
@@ -91,7 +102,8 @@ def _connections_value(connections: Mapping[str, ConnectionUse], actions: Mappin
     """What `parameters('$connections')` gives: the entries as written, and a plain one for every key that is used without an entry."""
     value: dict[str, Any] = {key: dict(use.entry) for key, use in connections.items()}
     for action in actions.values():
-        key = action.deed.connection_key if isinstance(action.deed, Outside) else None
+        call = call_of(action.deed)
+        key = call.connection_key if call is not None else None
         if key is not None and key not in value:
             value[key] = {"connectionId": key, "connectionName": key, "id": key}
     return value
@@ -133,18 +145,16 @@ class _Structure:
         written = field_of(given, "type")
         kind = kind_called(written)
         if kind is None:
-            nearest = nearest_kind(written) if isinstance(written, str) else None
-            what = f"the action type {written} is not supported" if written else "the action has no type"
-            reading.problem((*path, "type"), what, "UnsupportedAction", hint=f"did you mean {nearest}?" if nearest else None)
+            _refuse_kind(written, (*path, "type"), reading)
             reading.refused.add(name.casefold())
             self.block(field_of(given, "actions"), (*path, "actions"), name, "", name, loops, depth + 1)
             return None
         deed = read_deed(kind, given, path, reading, is_nested=bool(loops))
         timeout = _timeout(given, path, reading) if kind != "Until" else None
         secure = _secure(given)
-        placeholder = Action(
-            name, key_of(name), kind, deed or Group(), run_after, (), loops, owner, timeout, "inputs" in secure, "outputs" in secure
-        )
+        hides = ("inputs" in secure, "outputs" in secure)
+        tracked = _tracked(given, path, reading) if not secure else None  # what is hidden is not tracked in the open
+        placeholder = Action(name, key_of(name), kind, deed or Group(), run_after, (), loops, owner, timeout, *hides, tracked)
         self.actions[name.casefold()] = placeholder
         if kind == "InitializeVariable":
             self._declare(given, path, owner)
@@ -234,9 +244,24 @@ def _linked(block_id: str, owner: str | None, label: str, actions: list[Action])
     return Block(block_id, owner, label, tuple(actions), {name: tuple(found) for name, found in after.items()}, leaves)
 
 
+def _refuse_kind(written: Any, path: Path, reading: Reading) -> None:
+    refusal = refusal_of(written) if isinstance(written, str) else None
+    if refusal is not None:
+        reading.problem(path, f"the action type {refusal[0]} cannot run here", "UnsupportedAction", hint=refusal[1])
+        return
+    nearest = nearest_kind(written) if isinstance(written, str) else None
+    what = f"the action type {written} is not supported" if written else "the action has no type"
+    reading.problem(path, what, "UnsupportedAction", hint=f"did you mean {nearest}?" if nearest else None)
+
+
 def _timeout(document: dict[str, Any], path: Path, reading: Reading) -> float | None:
     limit = field_of(document, "limit")
     return reading.duration(field_of(limit, "timeout"), (*path, "limit", "timeout")) if isinstance(limit, dict) else None
+
+
+def _tracked(document: dict[str, Any], path: Path, reading: Reading) -> Evaluate | None:
+    tracked = field_of(document, "trackedProperties")
+    return reading.tree(tracked, (*path, "trackedProperties")) if isinstance(tracked, dict) and tracked else None
 
 
 def _secure(document: dict[str, Any]) -> set[str]:

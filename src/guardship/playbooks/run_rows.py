@@ -116,11 +116,17 @@ class RunRows:
         body: dict[str, Any] | None = orjson.loads(rows[0][0]) if rows else None
         return body
 
+    def tracked(self, run_id: str) -> dict[str, Any]:
+        """`trackedProperties` as they came out, by action key."""
+        sql = "SELECT key, body FROM playbooks_journal WHERE run_id=? AND kind='ActionEnded' AND body LIKE '%\"tracked\":%' ORDER BY seq"
+        found = ((key, orjson.loads(body)) for key, body in self._all(sql, (run_id,)))
+        return {key: body["tracked"] for key, body in found if "tracked" in body}
+
     def retries(self, run_id: str) -> dict[str, list[dict[str, Any]]]:
         rows = self._all("SELECT key, at, body FROM playbooks_journal WHERE run_id=? AND kind='RetryPlanned' ORDER BY seq", (run_id,))
         found: dict[str, list[dict[str, Any]]] = {}
         for key, at, written in rows:
             body = orjson.loads(written)
-            if "approval_id" not in body:  # that one waited, it did not fail
+            if "approval_id" not in body and "poll" not in body:  # those waited, they did not fail
                 found.setdefault(key, []).append({"at": from_micros(at), **body})
         return found

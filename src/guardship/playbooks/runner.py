@@ -19,16 +19,33 @@ from guardship.playbooks.definition import Workflow
 from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.draws import Draws
 from guardship.playbooks.engine import Step, advance
-from guardship.playbooks.events import Answered, Begin, Call, Event, EventKind, Happening, Respond, Resumed, SetTimer, TimerFired
+from guardship.playbooks.events import (
+    Answered,
+    Begin,
+    Call,
+    Event,
+    EventKind,
+    Happening,
+    PartingCall,
+    Respond,
+    Resumed,
+    SetTimer,
+    TimerFired,
+)
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
-from guardship.playbooks.journal import Accepted, Append, Journal, Leased, NewRun
+from guardship.playbooks.journal import Accepted, Append, Journal
 from guardship.playbooks.journal_writer import JournalUnavailable, settling
+from guardship.playbooks.messages import Messages
+from guardship.playbooks.new_runs import new_run
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.rounds import every
+from guardship.playbooks.run import Run
+from guardship.playbooks.slots import Slots, at_once
 from guardship.playbooks.state import RunState, apply
+from guardship.playbooks.taking_up import TakingUp
 from guardship.playbooks.timers import Timers
-from guardship.playbooks.turn import Run, Turn
+from guardship.playbooks.turn import Turn
 from guardship.playbooks.waiters import Waiters
 from guardship.telemetry import get_log
 
@@ -61,7 +78,7 @@ class Runner:
         self._journal = journal
         self._playbooks = playbooks
         self._draws = Draws(clock)
-        self._caller = Caller(connectors, connections, clock, fault_points)
+        self.caller = Caller(connectors, connections, clock, fault_points)
         self._timers = Timers(journal, clock, fault_points, self._wake)
         self._clock = clock
         self._fault_points = fault_points
@@ -74,6 +91,9 @@ class Runner:
         self._tasks: set[Task[None]] = set()
         self._loops: list[Task[None]] = []
         self._waiters = Waiters()
+        self.slots = Slots(journal.open_runs)
+        self._taking_up = TakingUp(journal, playbooks, self.slots, self.worker)
+        self.messages = Messages(journal, self._wake, self._wake_soon)
         self._listeners: list[Callable[[str], None]] = []
 
     # ---- life
@@ -130,30 +150,16 @@ class Runner:
         self, firing: Firing, dedup_key: str | None, settle: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None
     ) -> str:
         published = self._playbooks.published(firing.playbook_id)
-        trigger_name = firing.trigger_name or published.workflow.triggers[0].name
         run_id = self._draws.run_id()
-        correlation = {"alert_id": firing.alert_id, "incident_id": firing.incident_id, "by": firing.by, "person": firing.person}
-        outputs: dict[str, Any] = {"headers": dict(firing.headers), "body": firing.body}
-        if firing.queries:
-            outputs["queries"] = dict(firing.queries)
-        new = NewRun(
-            run_id=run_id,
-            playbook_id=firing.playbook_id,
-            playbook_version_id=published.version_id,
-            trigger_name=trigger_name,
-            trigger=outputs,
-            priority=firing.priority,
-            dedup_key=dedup_key,
-            correlation=correlation,
-            client_tracking_id=firing.client_tracking_id or run_id,
-        )
+        new = new_run(run_id, firing, published, dedup_key)
+        limit = at_once(published.workflow, new.trigger_name)
         acceptance = self._journal.accepting(new, published.workflow, self.worker)
         early: list[Turn] = []
 
         def done(accepted: Accepted | None, error: Exception | None) -> None:
             if accepted is not None and accepted.is_new:
                 self._fault_points.hit("accept.after_commit")
-                run = Run(run_id, accepted.number, firing.playbook_id, published.playbook_name, firing.priority, correlation)
+                run = Run(run_id, accepted.number, firing.playbook_id, published.playbook_name, firing.priority, new.correlation)
                 if early:
                     early[0].accepted(run)
                 else:
@@ -163,10 +169,15 @@ class Runner:
             settle(accepted, error)
 
         self._journal.accept(acceptance, done, loop)
-        if loop is not None and loop is self._loop and self._dispatch.begin_now(run_id, firing.priority, firing.playbook_id):
+        if (
+            limit is None
+            and loop is not None
+            and loop is self._loop
+            and self._dispatch.begin_now(run_id, firing.priority, firing.playbook_id)
+        ):
             # Worked out while the disk syncs; what it makes is queued after the acceptance, and fenced by it.
             self._fault_points.hit("dispatch.wake")
-            run = Run(run_id, 0, firing.playbook_id, published.playbook_name, firing.priority, correlation)
+            run = Run(run_id, 0, firing.playbook_id, published.playbook_name, firing.priority, new.correlation)
             early.append(self._begin(_Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), is_accepted=False))
         return run_id
 
@@ -181,25 +192,8 @@ class Runner:
         self._fault_points.hit("dispatch.wake")
         self._dispatch.wake(fresh.run.run_id, fresh.run.priority, fresh.run.playbook_id)
 
-    def cancel(self, run_id: str, *, by: str, reason: str) -> bool:
-        self._journal.head(run_id)
-        return self._deliver(run_id, "", "cancel", {"reason": reason}, new_id("cncl"), by)
-
-    def decide(self, run_id: str, key: str, choice: str, *, by: str) -> bool:
-        """What became of a call whose outcome is unknown: done, again, failed. False: somebody was first."""
-        if choice not in ("done", "again", "failed"):
-            raise GuardshipError(f"{choice} is no answer", hint="say done, again or failed")
-        attempt = self._journal.head(run_id).version
-        return self._deliver(run_id, key, "approval", {"choice": choice}, f"{key}@{attempt}", by)
-
     async def approval_answered(self, approval_id: str) -> None:
         await self._timers.answered(approval_id)  # back after the commit that wakes what waited for it
-
-    def _deliver(self, run_id: str, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
-        is_new = self._journal.deliver(run_id, key=key, kind=kind, body=body, dedup_key=dedup_key, sender=sender)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake, run_id)
-        return is_new
 
     async def wait_ended(self, run_id: str) -> str:
         """The status the run ended with."""
@@ -213,13 +207,20 @@ class Runner:
 
     # ---- turns
 
+    def _wake_soon(self, run_id: str) -> None:
+        """From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake, run_id)
+
     def _wake(self, run_id: str) -> None:
         turn = self._turns.get(run_id)
         if turn is not None:
             self.spawn(self._take_news(turn))
             return
-        if run_id in self._fresh:
+        fresh = self._fresh.get(run_id)
+        if fresh is not None:
             self._told.add(run_id)
+            self._dispatch.wake(run_id, fresh.run.priority, fresh.run.playbook_id)
             return
         try:
             head = self._journal.head(run_id)
@@ -236,8 +237,11 @@ class Runner:
         elif run_id in self._told:
             self._told.discard(run_id)
             self.spawn(self._begin_told(self._turn_of(fresh, is_accepted=True)))
-        else:
+        elif self.slots.take(fresh.run.playbook_id, run_id, at_once(fresh.workflow, fresh.event.body["trigger_name"])):
             self._begin(fresh)
+        else:
+            self._fresh[run_id] = fresh
+            self._dispatch.finished(run_id)
 
     def _begin(self, fresh: _Fresh, *, is_accepted: bool = True) -> Turn:
         turn = self._turn_of(fresh, is_accepted=is_accepted)
@@ -262,27 +266,15 @@ class Runner:
         return turn
 
     async def _resume(self, run_id: str) -> None:
-        """Load a run from its journal; one that cannot be loaded is tried again at the next sweep, the others go on."""
-        leased: Leased | None = None
-        try:
-            leased = await self._journal.lease(run_id, self.worker)
-            if leased is None:
-                self._dispatch.finished(run_id)
-                return
-            head = await asyncio.to_thread(self._journal.head, run_id)
-            published = self._playbooks.version(head.playbook_version_id)
-            loaded = await asyncio.to_thread(self._journal.load, run_id, published.workflow)
-        except Exception:
-            log.exception("runner.cannot_load", run_id=run_id)
+        taken = await self._taking_up.take_up(run_id)
+        if taken is None:
             self._dispatch.finished(run_id)
-            if leased is not None:
-                await self._journal.give_back(run_id, leased.epoch)
             return
-        run = Run(run_id, head.number, head.playbook_id, published.playbook_name, head.priority, loaded.state.correlation)
-        turn = Turn(self, run, published.workflow, loaded.state, loaded.projection, leased.epoch)
+        loaded = taken.loaded
+        turn = Turn(self, taken.run, taken.workflow, loaded.state, loaded.projection, taken.epoch)
         self._turns[run_id] = turn
         at, seed = self.draw()
-        claimed = Event(EventKind.RUN_CLAIMED, "", at, {"worker_id": self.worker, "lease_epoch": leased.epoch})
+        claimed = Event(EventKind.RUN_CLAIMED, "", at, {"worker_id": self.worker, "lease_epoch": taken.epoch})
         apply(turn.state, claimed)
         turn.note(claimed)
         cancels = [message for message in loaded.messages if message.kind == "cancel"]
@@ -297,14 +289,15 @@ class Runner:
         self.spawn(self._take_news(turn))  # of what came while it was loaded nobody could tell it
 
     async def _take_news(self, turn: Turn) -> None:
-        loaded_timers = await asyncio.to_thread(self._journal.fired_timers, turn.run.run_id)
-        messages = await asyncio.to_thread(self._journal.messages, turn.run.run_id)
-        if turn.is_over and (loaded_timers or messages):
-            self._wake(turn.run.run_id)  # the turn was over before it could be told
-        for key, due_at in loaded_timers:
-            turn.feed(TimerFired(*self.draw(), key, due_at))
-        for message in messages:
-            turn.take_message(message)
+        async with turn.moving():
+            loaded_timers = await asyncio.to_thread(self._journal.fired_timers, turn.run.run_id)
+            messages = await asyncio.to_thread(self._journal.messages, turn.run.run_id)
+            if turn.is_over and (loaded_timers or messages):
+                self._wake(turn.run.run_id)  # the turn was over before it could be told
+            for key, due_at in loaded_timers:
+                turn.feed(TimerFired(*self.draw(), key, due_at))
+            for message in messages:
+                turn.take_message(message)
 
     # ---- what turns need (see turn.Host)
 
@@ -351,6 +344,8 @@ class Runner:
         self._fault_points.hit("result.after_commit")
         for act in self._listeners:
             act(turn.run.run_id)
+        for parent in append.answers:
+            self._wake(parent[1])
 
     def over(self, turn: Turn) -> None:
         run_id = turn.run.run_id
@@ -358,6 +353,8 @@ class Runner:
         self._dirty.discard(turn)
         if turn.has_kept_its_end:
             self._waiters.ended(run_id, turn.state.status)
+            if (following := self.slots.leave(turn.run.playbook_id, run_id)) is not None:
+                self._dispatch.wake(following, turn.run.priority, turn.run.playbook_id)
         self._dispatch.finished(run_id)
 
     def park(self, turn: Turn) -> None:
@@ -366,21 +363,24 @@ class Runner:
 
     async def _park(self, turn: Turn) -> None:
         self._fault_points.hit("turn.before_release")
-        if not turn.is_idle or turn.run.run_id not in self._turns:
-            return
-        is_released = await self._journal.release(turn.run.run_id, turn.epoch)
-        if is_released:
-            turn.is_over = True
-            self.over(turn)
-        else:
-            await self._take_news(turn)
+        async with turn.moving():  # no news reaches a turn while it is given back: it would be lost with it
+            if not turn.is_idle or turn.run.run_id not in self._turns:
+                return
+            if await self._journal.release(turn.run.run_id, turn.epoch):
+                turn.is_over = True
+                self.over(turn)
+                return
+        await self._take_news(turn)
 
     async def carry_out(self, turn: Turn, call: Call) -> None:
         """Call the connector and feed the answer; its faults are answers too."""
-        came = await self._caller.carry_out(turn.run, turn.workflow, call)
+        came = await self.caller.carry_out(turn.run, turn.workflow, call)
         turn.calls.pop(call.key, None)
         at, seed = self.draw()
-        turn.feed(Answered(at, seed, call.key, call.attempt, came.status_code, came.headers, came.body, came.failure, came.was_probed))
+        turn.feed(Answered(at, seed, call.key, call.attempt, *came))
+
+    def part(self, turn: Turn, parting: PartingCall) -> Coroutine[Any, Any, None]:
+        return self.caller.part(turn.run, turn.workflow, parting)
 
     # ---- loops
 

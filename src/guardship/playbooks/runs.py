@@ -115,8 +115,11 @@ class Runs:
         row = self.rows.run(run_id)
         published = self._library.version(row.playbook_version_id)
         made = self._published_head(row, published)
-        retries = self.rows.retries(run_id)
-        made["properties"]["actions"] = self._published_actions(row, retries)
+        retries, tracked = self.rows.retries(run_id), self.rows.tracked(run_id)
+        actions = made["properties"]["actions"] = self._published_actions(row, retries)
+        for key, value in tracked.items():
+            if key in actions:
+                actions[key]["trackedProperties"] = value
         return made
 
     def _published_head(self, row: RunRow, published: Published) -> dict[str, Any]:

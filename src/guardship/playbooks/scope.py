@@ -11,15 +11,18 @@ from guardship.playbooks.state import Frame, Record, RunState
 
 
 class RunScope:
-    __slots__ = ("_at", "_drawn", "_frame", "_key", "_seed", "_state", "_workflow")
+    __slots__ = ("_at", "_callback", "_drawn", "_frame", "_key", "_seed", "_state", "_workflow")
 
-    def __init__(self, workflow: Workflow, state: RunState, frame: Frame, key: str, at: int, seed: bytes) -> None:
+    def __init__(
+        self, workflow: Workflow, state: RunState, frame: Frame, key: str, at: int, seed: bytes, callback: str | None = None
+    ) -> None:
         self._workflow = workflow
         self._state = state
         self._frame = frame
         self._key = key
         self._at = at
         self._seed = seed
+        self._callback = callback
         self._drawn = 0
 
     def parameter(self, name: str) -> Value:
@@ -120,6 +123,8 @@ class RunScope:
         }
 
     def callback_url(self) -> str:
+        if self._callback is not None:
+            return self._callback
         raise EvaluationFailed("The template function 'listCallbackUrl' has no address to give to this action.")
 
     def now_ticks(self) -> int:

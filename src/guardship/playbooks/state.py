@@ -27,7 +27,9 @@ class Record:
     outputs: Value = None
     attempt: int = 0
     intent: dict[str, Any] | None = None  # of a call without a result: operation, recovery, key, deadline
-    wait: str | None = None  # timer, retry, approval
+    retries: int = 0  # since the call was made, or was last accepted
+    poll: str | None = None  # where the answer of an accepted call is to be had
+    wait: str | None = None  # timer, retry, approval, callback
     approval_id: str | None = None  # of a call that a person has to approve, until it has ended or is made for another reason
 
     @property
@@ -199,6 +201,10 @@ def _retry_planned(state: RunState, event: Event) -> None:
     record.wait = "retry"
     record.attempt = event.body["next_attempt"] - 1  # a held call is the same attempt again
     record.approval_id = event.body.get("approval_id")
+    if "poll" in event.body:
+        record.poll, record.retries = event.body["poll"], 0
+    elif record.approval_id is None:
+        record.retries += 1
 
 
 def _unknown(state: RunState, event: Event) -> None:
@@ -211,7 +217,11 @@ def _variable(state: RunState, event: Event) -> None:
 
 def _wait_opened(state: RunState, event: Event) -> None:
     _begun(state, event)
-    state.records[event.key] = Record("Running", event.at, inputs=event.body.get("inputs"), wait=event.body["kind"])
+    record = state.records.get(event.key)
+    if record is None:
+        record = state.records[event.key] = Record("Running", event.at, inputs=event.body.get("inputs"))
+    record.wait = event.body["kind"]
+    record.intent = None
 
 
 def _nothing(state: RunState, event: Event) -> None:

@@ -4,17 +4,19 @@ A turn holds the run's state in memory and lasts until the run ends or only wait
 meanwhile is gathered for the next. A call with an effect leaves only when the commit of its intent is known.
 """
 
-from asyncio import Task, TimerHandle
+from asyncio import Lock, Task, TimerHandle
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, assert_never
 
 import orjson
 
+from guardship.playbooks.child_answers import answer_of
 from guardship.playbooks.definition import Workflow
 from guardship.playbooks.engine import Step
 from guardship.playbooks.events import (
     AbortCall,
     Call,
+    CalledBack,
     CancelAsked,
     Command,
     Decided,
@@ -22,6 +24,8 @@ from guardship.playbooks.events import (
     Event,
     EventKind,
     Happening,
+    OpenCallback,
+    PartingCall,
     Respond,
     SetTimer,
 )
@@ -29,6 +33,7 @@ from guardship.playbooks.journal import Append, StaleLease
 from guardship.playbooks.journal_reading import Message
 from guardship.playbooks.journal_writer import JournalUnavailable
 from guardship.playbooks.projection import Projection
+from guardship.playbooks.run import Run
 from guardship.playbooks.state import RunState, commands_open, open_waits
 from guardship.telemetry import get_log
 
@@ -41,17 +46,6 @@ log = get_log("turn")
 
 _WAITS = frozenset({EventKind.WAIT_OPENED, EventKind.RETRY_PLANNED, EventKind.OUTCOME_UNKNOWN})
 _FORCES_COMMIT = _WAITS | {EventKind.RUN_ENDED}
-
-
-class Run(NamedTuple):
-    """Who a run is."""
-
-    run_id: str
-    number: int
-    playbook_id: str
-    playbook_name: str
-    priority: int
-    correlation: dict[str, Any]
 
 
 class Host(Protocol):
@@ -72,6 +66,8 @@ class Host(Protocol):
     def later(self, seconds: float, act: Callable[[], object]) -> TimerHandle: ...
 
     def carry_out(self, turn: "Turn", call: Call) -> Coroutine[Any, Any, None]: ...
+
+    def part(self, turn: "Turn", parting: PartingCall) -> Coroutine[Any, Any, None]: ...
 
     def respond(self, run_id: str, response: Respond) -> None: ...
 
@@ -115,11 +111,20 @@ class Turn:
         self._held: list[Command] = []  # carried out after the commit of the buffer
         self._timers: dict[str, SetTimer | None] = {}
         self._taken: list[tuple[str, int, str]] = []
+        self._callbacks: list[tuple[bytes, str, int]] = []
+        self._response: Respond | None = None
+        self._moving: Lock | None = None
         self._seen_messages: set[str] = set()
         self._deadlines: dict[str, int] = {}
         self._has_waited = any(record.wait for record in state.records.values())
         self._is_writing = False
         self._pause = FIRST_PAUSE_SECONDS
+
+    def moving(self) -> Lock:
+        """Held while news are given to the turn, and while the run is given back."""
+        if self._moving is None:
+            self._moving = Lock()
+        return self._moving
 
     @property
     def is_idle(self) -> bool:
@@ -165,8 +170,13 @@ class Turn:
         match command:
             case Call() if not command.has_effect and self._is_accepted:
                 self._begin(command)
-            case Call() | Respond():
+            case Call() | PartingCall():
                 self._held.append(command)
+            case Respond():
+                self._held.append(command)
+                self._response = self._response or command
+            case OpenCallback():
+                self._callbacks.append((command.token_hash, command.key, command.expires_at))
             case SetTimer():
                 self._timers[command.key] = command
                 self._deadlines[command.key] = command.due_at
@@ -178,7 +188,7 @@ class Turn:
                 if task is not None:
                     task.cancel()
             case _:
-                log.error("turn.unknown_command", command=type(command).__name__)
+                assert_never(command)
 
     def take_message(self, message: Message) -> None:
         if message.message_id in self._seen_messages:
@@ -191,6 +201,8 @@ class Turn:
             self.feed(CancelAsked(at, seed, message.sender, str(message.body.get("reason", "")), message.message_id))
         elif message.kind == "approval":
             self.feed(Decided(at, seed, message.key, str(message.body.get("choice", "")), message.sender, message.message_id))
+        elif message.kind == "callback":
+            self.feed(CalledBack(at, seed, message.key, message.message_id, message.sender, **_told(message.body)))
         self.flush()
 
     def _fail(self, at: int, reason: str, *, lost: Sequence[Event] = ()) -> None:
@@ -218,6 +230,7 @@ class Turn:
         held, self._held = self._held, []
         timers, self._timers = self._timers, {}
         taken, self._taken = self._taken, []
+        callbacks, self._callbacks = self._callbacks, []
         try:
             rows, blobs = self._host.rows(self, self._version, events)
             head = self._head()
@@ -231,7 +244,10 @@ class Turn:
             return
         actions = [row.values() for row in self.projection.take_touched()]
         forgets = self.state.has_ended and self.projection.has_sealed
-        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, head, blobs, forgets)
+        append = Append(self.run.run_id, self.epoch, self._version, rows, actions, timers, taken, head, blobs, forgets, callbacks)
+        parent = self.run.correlation.get("parent")
+        if parent and parent["waits"]:
+            append.answers = answer_of(self.run, parent, self.state, self._response, self._host.draw()[0])
         self._write(append, held)
 
     def _head(self) -> tuple[Any, ...]:
@@ -286,6 +302,8 @@ class Turn:
             if isinstance(command, Call):
                 self._host.hit("intent.after_commit")
                 self._begin(command)
+            elif isinstance(command, PartingCall):
+                self._host.spawn(self._host.part(self, command))
             elif isinstance(command, Respond):
                 self._host.respond(self.run.run_id, command)
         if self._buffer or self._taken or self._timers:
@@ -308,3 +326,9 @@ class Turn:
             task.cancel()
         self.calls.clear()
         self._host.over(self)
+
+
+def _told(body: dict[str, Any]) -> dict[str, Any]:
+    """What a call of an address brought, by the names it has in `CalledBack`."""
+    names = {"statusCode": "status_code", "headers": "headers", "queries": "queries", "body": "body"}
+    return {name: body[written] for written, name in names.items() if written in body}

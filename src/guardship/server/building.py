@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,8 +18,10 @@ from guardship.automation.workers import Jobs, WorkerSettings
 from guardship.clock import Clock
 from guardship.cloud.arm import ArmClient
 from guardship.connectors.azure_automation import AzureAutomation
+from guardship.connectors.azure_function import AzureFunction
 from guardship.connectors.containment import ContainmentConnector
 from guardship.connectors.http import ArmDoor, Door, Http
+from guardship.connectors.javascript import JavaScript
 from guardship.connectors.mail import Mail, MailServer
 from guardship.connectors.outbound import OutboundRules
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
@@ -31,14 +33,18 @@ from guardship.detection.log_rows import LogRows
 from guardship.detection.workspace_address import WorkspaceAddress
 from guardship.identity.sessions import Policy as SignInPolicy
 from guardship.playbooks.automation_rules import AutomationRules
+from guardship.playbooks.batches import Batches
+from guardship.playbooks.child_runs import ChildRuns
 from guardship.playbooks.connections import Connections
-from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.connector import Connector, ConnectorSet
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal import Journal
 from guardship.playbooks.library import Library
 from guardship.playbooks.payloads import Payloads
+from guardship.playbooks.polling import Asking
 from guardship.playbooks.runner import Runner
 from guardship.playbooks.runs import Runs
+from guardship.playbooks.standing import Standing
 from guardship.playbooks.triggering import Triggering
 from guardship.sandbox.python_runbook import Limits
 from guardship.server.connecting import Connecting, policy_of, release_in
@@ -95,6 +101,7 @@ class _Playing:
     rules: AutomationRules
     journal: Journal
     runner: Runner
+    batches: Batches
 
 
 def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_demo: Callable[[], bool]) -> House:
@@ -102,7 +109,9 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
     outbox, clouds, address = Outbox(database, clock), Clouds(), WorkspaceAddress(console_url=url)
     logs = _logs(settings, layout, clock)
     jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))
-    playing = _playing(settings, database, vault, blobs, clock, jobs, clouds)
+    playing = _playing(settings, layout, database, vault, blobs, clock, jobs, clouds, url)
+    triggering = Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=_signing_key(vault, layout))
+    standing = _standing(playing, triggering, database, clock)
     names = MachineNames(clouds)
     local_token = secrets.token_urlsafe(32)
     policy = policy_of(settings, is_lab=True)
@@ -125,7 +134,8 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         automation_rules=playing.rules,
         runner=playing.runner,
         runs=Runs(database, blobs, playing.library),
-        triggering=Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=_signing_key(vault, layout)),
+        triggering=triggering,
+        standing=standing,
         clouds=clouds,
         address=address,
         leases=Leases(database, clock, policy, partial(release_in, clouds)),
@@ -151,16 +161,37 @@ def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
     return _Logs(catalog, store, Ingest(store, catalog, clock), Search(store, catalog, clock))
 
 
-def _playing(settings: Settings, database: Database, vault: Vault, blobs: Blobs, clock: Clock, jobs: Jobs, clouds: Clouds) -> _Playing:
+def _playing(
+    settings: Settings,
+    layout: Layout,
+    database: Database,
+    vault: Vault,
+    blobs: Blobs,
+    clock: Clock,
+    jobs: Jobs,
+    clouds: Clouds,
+    url: str,
+) -> _Playing:
     http_doors: dict[str, Door] = {_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}
     http = Http(http_doors, outbound_rules(settings))
-    connectors = _connectors(settings, jobs, http, clouds, database, clock)
+    children, batches = ChildRuns(), Batches(database, clock)
+    own = (children, batches, AzureFunction(http), JavaScript(layout.jobs / "code"))
+    connectors = _connectors(settings, jobs, http, clouds, database, clock, own)
     connections = Connections(database, vault, clock)
-    library = Library(database, connectors, clock)
+    library = Library(database, connectors, clock, address=url)
     fault_points = FaultPoints(settings.fault_points)
     journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
     runner = Runner(journal, library, connectors, connections, clock, fault_points)
-    return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner)
+    children.attach(library.published_named, runner.accept_soon)
+    return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner, batches)
+
+
+def _standing(playing: _Playing, triggering: Triggering, database: Database, clock: Clock) -> Standing:
+    asking = Asking(playing.runner.caller, clock, triggering.callback_url)
+    standing = Standing(database, playing.library, clock, asking, playing.batches, triggering.fire)
+    triggering.stand(standing)
+    playing.batches.attach(playing.library.published_named, triggering.fire, standing.is_on)
+    return standing
 
 
 def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
@@ -174,10 +205,13 @@ def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
     )
 
 
-def _connectors(settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, database: Database, clock: Clock) -> ConnectorSet:
+def _connectors(
+    settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, database: Database, clock: Clock, own: Sequence[Connector]
+) -> ConnectorSet:
     server = mail_server(settings)
     return ConnectorSet(
         [
+            *own,
             AzureAutomation(jobs),
             ContainmentConnector(clouds, database, clock),
             SecurityCenterAlert(),

@@ -22,7 +22,7 @@ from guardship.containment.held_writes import HeldWrites
 from guardship.containment.isolations import OPEN_STATES, Finding, Isolation, State
 from guardship.containment.ledger import OPENED, RELEASED
 from guardship.containment.verification import VERIFIED
-from guardship.detection.alerts import ALERT_RAISED
+from guardship.detection.alerts import ALERT_RAISED, INCIDENT_CREATED
 from guardship.detection.log_rows import ROWS_DUE
 from guardship.errors import GuardshipError, NotFound
 from guardship.identity import approvals, sessions
@@ -99,6 +99,7 @@ class Living:
             (self._sweep, SWEEP_SECONDS),
         )
         self._ticks = [asyncio.create_task(_every(seconds, act)) for act, seconds in work]
+        self._ticks.append(asyncio.create_task(doors.standing.run()))
         interpreter.settle()
 
     async def _stop(self) -> None:
@@ -123,6 +124,7 @@ class Living:
         held = HeldWrites(doors.database, lambda resource_id: doors.clouds.of_resource(resource_id).arm)
         for kind, handlers in {
             ALERT_RAISED: (doors.triggering.on_alert_raised, telling.alert_raised),
+            INCIDENT_CREATED: (doors.triggering.on_incident_created,),
             ROWS_DUE: (self._house.log_rows.on_rows_due,),
             OPENED: (telling.isolation_opened, self._prove),
             VERIFIED: (telling.isolation_verified,),

@@ -10,11 +10,10 @@ from xml.etree import ElementTree
 
 import orjson
 
-from guardship.playbooks.expressions.evaluate import EvaluationFailed
 from guardship.playbooks.expressions.functions.table import EVALUATOR
 from guardship.playbooks.expressions.syntax import ExpressionSyntax
 from guardship.playbooks.expressions.times import EPOCH_TICKS
-from guardship.playbooks.expressions.values import find_key, text_of
+from guardship.playbooks.expressions.values import EvaluationFailed, find_key, text_of
 
 NOW = datetime.fromisoformat("2026-11-24T03:14:05.123456+00:00")
 _NAMELESS = "this action"

@@ -104,7 +104,7 @@ async def _answer_for_people(room: Room) -> None:
                 event = room.runs.rows.event(run.run_id, "OutcomeUnknown", action.key) if action.status == "Waiting" else None
                 if event is not None:
                     sent = any(deed["run"] == run.run_id for deed in room.world.deeds("send"))
-                    await asyncio.to_thread(room.runner.decide, run.run_id, action.key, "done" if sent else "again", by="grace")
+                    await asyncio.to_thread(room.runner.messages.decide, run.run_id, action.key, "done" if sent else "again", by="grace")
 
 
 # ---- the parent's side

@@ -12,6 +12,8 @@ from typing import Any
 from guardship.clock import Clock, SystemClock
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.playbooks.automation_rules import AutomationRules
+from guardship.playbooks.batches import Batches
+from guardship.playbooks.child_runs import ChildRuns
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import (
     CallContext,
@@ -72,6 +74,7 @@ class Desk:
         Operation("put", "PUT", "/things/{thing}", Recovery.PROBE),
         Operation("again", "POST", "/repeatable", Recovery.RETRY),
         Operation("send", "POST", "/letters", Recovery.ASK),
+        Operation("subscribe", "POST", "/things/{thing}/$subscriptions", Recovery.RETRY),
     )
     triggers: tuple[TriggerOffer, ...] = ()
     seen: list[ConnectorRequest] = field(default_factory=list)
@@ -122,6 +125,8 @@ class Room:
     desk: Desk
     world: World
     vault: Vault
+    batches: Batches
+    known: ConnectorSet
 
     def draft(self, actions: Mapping[str, Any], name: str = "probe", **more: Any) -> Draft:
         return self.library.import_definition(name, definition(actions, **more), by="ada")[0]
@@ -180,11 +185,14 @@ def build(
     vault, blobs = Vault.open(home / "vault.key"), Blobs(home / "blobs")
     world = World(home / "world.jsonl")
     desk = Desk(world)
-    known = ConnectorSet([desk, SecurityCenterAlert(), SentinelAlert(), *connectors])
-    library = Library(database, known, time)
+    children, batches = ChildRuns(), Batches(database, time)
+    known = ConnectorSet([desk, children, batches, SecurityCenterAlert(), SentinelAlert(), *connectors])
+    library = Library(database, known, time, address="http://127.0.0.1:24080")
     journal = Journal(database, blobs, Payloads(vault), time, points)
     runner = Runner(journal, library, known, Connections(database, vault, time), time, points, dispatch=dispatch)
-    return Room(database, library, runner, Runs(database, blobs, library), AutomationRules(database, time), journal, desk, world, vault)
+    children.attach(library.published_named, runner.accept_soon)
+    rules, runs = AutomationRules(database, time), Runs(database, blobs, library)
+    return Room(database, library, runner, runs, rules, journal, desk, world, vault, batches, known)
 
 
 @asynccontextmanager

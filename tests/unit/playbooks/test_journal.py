@@ -142,7 +142,7 @@ def test_a_run_that_could_not_be_loaded_once_is_taken_up_again(tmp_path: Path, m
                 return whole(*asked)
 
             monkeypatch.setattr(room.journal, "load", break_once)
-            await asyncio.to_thread(room.runner.cancel, first.run_id, by="ada", reason="not wanted")
+            await asyncio.to_thread(room.runner.messages.cancel, first.run_id, by="ada", reason="not wanted")
             async with asyncio.timeout(10):
                 return await room.runner.wait_ended(first.run_id)
 

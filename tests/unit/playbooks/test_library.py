@@ -66,7 +66,6 @@ def test_a_published_version_stays_when_the_draft_breaks(room: Room) -> None:
         ({"A": {"type": "Liquid", "inputs": {}}}, "UnsupportedAction", "the action type Liquid", "actions.A.type"),
         ({"A": {"type": "Compse", "inputs": 1}}, "UnsupportedAction", "the action type Compse", "actions.A.type"),
         ({"A": compose("@nope(1)")}, "UnknownFunction", "no function called nope", "actions.A.inputs"),
-        ({"A": compose("@xml('<a/>')")}, "UnknownFunction", "not built yet", "actions.A.inputs"),
         ({"A": compose("@concat()")}, "WrongArity", "expects at least one parameter", "actions.A.inputs"),
         ({"A": compose("@concat('a'")}, "InvalidExpression", "missing here", "actions.A.inputs"),
         ({"A": compose("@body('B')")}, "UnknownAction", "no action called B", "actions.A.inputs"),
@@ -99,7 +98,7 @@ def test_a_connector_nobody_has_is_refused_by_name(room: Room) -> None:
 
 
 def test_a_trigger_type_that_is_not_built_is_refused_by_name(room: Room) -> None:
-    triggers = {"every": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}
+    triggers = {"every": {"type": "Alarm", "recurrence": {"frequency": "Day", "interval": 1}}}
     assert [problem.code for problem in problems_of(room, {"A": compose(1)}, triggers=triggers)] == ["UnsupportedTrigger"]
 
 

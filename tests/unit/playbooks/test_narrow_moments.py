@@ -36,7 +36,7 @@ def test_a_cancel_that_comes_while_the_run_is_loaded_is_heard(tmp_path: Path) ->
             def loading(run_id: str, workflow: Any) -> Any:
                 found = load(run_id, workflow)
                 if not told:
-                    told.append(room.runner.cancel(run_id, by="ada", reason="stop"))
+                    told.append(room.runner.messages.cancel(run_id, by="ada", reason="stop"))
                     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()  # the loop has heard of it
                 return found
 
@@ -59,7 +59,7 @@ def test_a_cancel_right_after_the_lease_was_given_back_is_heard_at_once(tmp_path
             async def released(run_id: str, epoch: int) -> bool:
                 found = await release(run_id, epoch)
                 if found and not told:
-                    told.append(await asyncio.to_thread(room.runner.cancel, run_id, by="ada", reason="stop"))
+                    told.append(await asyncio.to_thread(room.runner.messages.cancel, run_id, by="ada", reason="stop"))
                     await asyncio.sleep(0)
                 return found
 
@@ -69,6 +69,38 @@ def test_a_cancel_right_after_the_lease_was_given_back_is_heard_at_once(tmp_path
                 return await room.runner.wait_ended(accepted.run_id)
 
     assert asyncio.run(work()) == "Cancelled"
+
+
+def test_what_comes_while_the_lease_is_given_back_is_not_lost_with_the_turn(tmp_path: Path) -> None:
+    """Told between the commit of the release and its answer: fed to a turn that is given up next, it would be forgotten."""
+
+    async def work() -> str:
+        async with engine_room(tmp_path) as room:
+            actions = {"Wait": wait("Hour"), "Next": call("post", "/letters", {"n": 2, "seconds": 1}, runAfter=after("Wait"))}
+            playbook_id = room.publish(actions)
+            release = room.journal.release
+            told: list[str] = []
+
+            async def released(run_id: str, epoch: int) -> bool:
+                found = await release(run_id, epoch)
+                if found and not told:
+                    told.append(run_id)
+                    await asyncio.to_thread(fire_timers, room.database)
+                    room.runner._wake(run_id)
+                    await asyncio.sleep(0.2)  # long enough for the news to be read and taken
+                return found
+
+            room.journal.release = released  # type: ignore[method-assign]
+            accepted = await room.runner.accept_soon(Firing(playbook_id, None, None))
+            async with asyncio.timeout(5):
+                return await room.runner.wait_ended(accepted.run_id)
+
+    assert asyncio.run(work()) == "Succeeded"
+
+
+def fire_timers(database: Database) -> None:
+    with closing(database.raw_connection()) as connection:
+        connection.execute("UPDATE playbooks_timer SET fired_at=due_at")
 
 
 def test_a_reason_that_is_no_unicode_leaves_no_action_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_a_run_that_is_cancelled_while_it_stands_in_line_does_nothing(tmp_path: 
             quick = room.publish({"A": call("post", "/letters", {"n": 2}, runAfter={})}, "quick")
             await room.runner.accept_soon(Firing(slow, None, None))
             second = await room.runner.accept_soon(Firing(quick, None, None))
-            assert await asyncio.to_thread(room.runner.cancel, second.run_id, by="ada", reason="stop it")
+            assert await asyncio.to_thread(room.runner.messages.cancel, second.run_id, by="ada", reason="stop it")
             async with asyncio.timeout(10):
                 return await room.runner.wait_ended(second.run_id), [deed["body"] for deed in room.world.deeds()]
 

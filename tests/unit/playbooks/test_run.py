@@ -212,7 +212,7 @@ def test_a_letter_that_may_have_been_sent_waits_for_a_person(tmp_path: Path) -> 
                 waiting = room.runs.view(accepted.run_id)
                 if waiting["status"] == "Waiting":
                     break
-            await asyncio.to_thread(room.runner.decide, accepted.run_id, "Mail", "done", by="grace")
+            await asyncio.to_thread(room.runner.messages.decide, accepted.run_id, "Mail", "done", by="grace")
             await room.runner.wait_ended(accepted.run_id)
             return waiting["status"], room.runs.view(accepted.run_id), len(room.world.deeds("send"))
 
@@ -229,7 +229,7 @@ def test_a_cancelled_run_ends_cancelled_and_says_by_whom(tmp_path: Path) -> None
             )
             accepted = await room.runner.accept_soon(Firing(playbook_id, None, None))
             await asyncio.sleep(0.2)
-            await asyncio.to_thread(room.runner.cancel, accepted.run_id, by="grace", reason="wrong host")
+            await asyncio.to_thread(room.runner.messages.cancel, accepted.run_id, by="grace", reason="wrong host")
             await room.runner.wait_ended(accepted.run_id)
             return room.runs.view(accepted.run_id)
 
@@ -391,3 +391,25 @@ def test_a_fault_of_the_engine_ends_that_run_with_a_reason_and_no_other(tmp_path
     assert (failed["status"], failed["code"]) == ("Failed", "EngineFault")
     assert "a fault of ours" in failed["error"]["message"]
     assert fine["status"] == "Succeeded"
+
+
+def test_tracked_properties_see_the_action_as_it_ended(tmp_path: Path) -> None:
+    tracked = {"host": "@{action()['outputs']['body']['thing']}", "how": "@action()['status']"}
+
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            view = await room.run({"Look": {**call("get", "/things/web-1", runAfter={}), "trackedProperties": tracked}})
+            action = room.runs.published_run(view["run_id"])["properties"]["actions"]["Look"]
+            assert action["trackedProperties"] == {"host": "web-1", "how": "Succeeded"}
+
+    asyncio.run(work())
+
+
+def test_tracked_properties_that_cannot_be_worked_out_fail_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            view = await room.run({"One": compose(1, runAfter={}, trackedProperties={"x": "@outputs('One')['no']"})})
+            assert view["status"] == "Succeeded"
+            assert "error" in room.runs.published_run(view["run_id"])["properties"]["actions"]["One"]["trackedProperties"]
+
+    asyncio.run(work())

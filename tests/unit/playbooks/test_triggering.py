@@ -41,7 +41,7 @@ def alert(number: int = 1, severity: str = "High", **more: Any) -> dict[str, Any
 
 
 def raised(payload: dict[str, Any]) -> Event:
-    return Event("evnt_1", f"alert:{payload['alert_id']}", "AlertRaised", payload, datetime.now(UTC))
+    return Event("evnt_1", f"alert:{payload.get('alert_id')}", "AlertRaised", payload, datetime.now(UTC))
 
 
 def triggering_of(room: Room) -> Triggering:
@@ -96,7 +96,7 @@ def test_trigger_conditions_keep_a_run_from_starting(tmp_path: Path) -> None:
             playbook_id = room.publish(NOTE, triggers=trigger)
             triggering = triggering_of(room)
             return [
-                await asyncio.to_thread(triggering.run_on_alert, playbook_id, alert(1, severity), by="ada") is not None
+                await asyncio.to_thread(triggering.run_on, playbook_id, alert(1, severity), by="ada") is not None
                 for severity in ("High", "Low")
             ]
 
@@ -110,7 +110,7 @@ def test_split_on_makes_one_run_an_item(tmp_path: Path) -> None:
         async with engine_room(tmp_path) as room:
             playbook_id = room.publish({"Note": compose("@triggerBody()", runAfter={})}, triggers=trigger)
             payload = alert(triggers={"security_center_alert": {"Entities": ["a", "b"]}})
-            await asyncio.to_thread(triggering_of(room).run_on_alert, playbook_id, payload, by="ada")
+            await asyncio.to_thread(triggering_of(room).run_on, playbook_id, payload, by="ada")
             runs = room.runs.rows.runs(_all())
             for run in runs:
                 await room.runner.wait_ended(run.run_id)
@@ -124,7 +124,7 @@ def test_run_on_a_past_alert_needs_no_rule_and_may_be_done_again(tmp_path: Path)
         async with engine_room(tmp_path) as room:
             playbook_id = room.publish(NOTE, triggers=TRIGGER)
             triggering = triggering_of(room)
-            accepted = [await asyncio.to_thread(triggering.run_on_alert, playbook_id, alert(), by="ada") for _ in range(2)]
+            accepted = [await asyncio.to_thread(triggering.run_on, playbook_id, alert(), by="ada") for _ in range(2)]
             return [await room.runner.wait_ended(one.run_id) for one in accepted if one is not None]
 
     assert asyncio.run(work()) == ["Succeeded", "Succeeded"]
@@ -136,7 +136,7 @@ def test_a_playbook_without_an_alert_trigger_is_refused_on_an_alert(tmp_path: Pa
             playbook_id = room.publish(NOTE)
             assert not triggering_of(room).fits_alerts(playbook_id)
             with pytest.raises(WrongTrigger):
-                await asyncio.to_thread(triggering_of(room).run_on_alert, playbook_id, alert(), by="ada")
+                await asyncio.to_thread(triggering_of(room).run_on, playbook_id, alert(), by="ada")
 
     asyncio.run(work())
 
@@ -205,5 +205,60 @@ def test_rules_are_off_until_switched_on_and_keep_their_order(tmp_path: Path) ->
             assert [rule.name for rule in rules.fitting(alert())] == ["early", "late"]
             rules.delete(early.rule_id)
             assert [rule.name for rule in rules.all()] == ["late"]
+
+    asyncio.run(work())
+
+
+def incident_trigger(path: str = "/incident-creation") -> dict[str, Any]:
+    host = {"connection": {"name": "@parameters('$connections')['azuresentinel']['connectionId']"}}
+    return {
+        "it": {"type": "ApiConnectionWebhook", "inputs": {"host": host, "path": path, "body": {"callback_url": "@{listCallbackUrl()}"}}}
+    }
+
+
+def incident(**more: Any) -> dict[str, Any]:
+    body = {"object": {"properties": {"title": "Many failed logons"}}}
+    facts = {"incident_id": "inc_1", "severity": "High", "rule_ids": ["r1"], "rule_names": ["Guessing"], "products": ["Guardship"]}
+    return {**facts, "entities": [], "tags": [], "triggers": {"sentinel_incident": body}, **more}
+
+
+def test_an_incident_starts_what_is_armed_for_incidents_and_leaves_the_rest(tmp_path: Path) -> None:
+    async def work() -> list[Any]:
+        async with engine_room(tmp_path) as room:
+            of_incidents = room.publish(
+                {"Note": compose("@triggerBody()?['object']?['properties']?['title']", runAfter={})},
+                name="incidents",
+                triggers=incident_trigger(),
+            )
+            of_alerts = room.publish(NOTE, name="alerts", triggers=TRIGGER)
+            for name, playbook_id in (("one", of_incidents), ("two", of_alerts)):
+                rule = room.rules.create(NewRule(name, playbook_id, Conditions(analytics_rules=("Guess*",))), by="ada")
+                room.rules.switch(rule.rule_id, on=True, by="ada")
+            triggering = triggering_of(room)
+            for _ in range(2):
+                await asyncio.to_thread(triggering.on_incident_created, raised(incident()))
+            runs = room.runs.rows.runs(_all())
+            for run in runs:
+                await room.runner.wait_ended(run.run_id)
+            assert {run.playbook_id for run in runs} == {of_incidents}
+            return [room.runs.payload(run.run_id, "Note", "outputs") for run in runs]
+
+    assert asyncio.run(work()) == ["Many failed logons"]
+
+
+def test_a_playbook_for_one_kind_of_entity_is_not_started_with_another(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            trigger = incident_trigger("/entity/@{encodeURIComponent('Account')}")
+            playbook_id = room.publish({"Note": compose("@triggerBody()?['Entity']?['kind']", runAfter={})}, triggers=trigger)
+            triggering = triggering_of(room)
+            account = incident(triggers={"sentinel_entity_account": {"Entity": {"kind": "Account"}}})
+            accepted = await asyncio.to_thread(triggering.run_on, playbook_id, account, by="ada")
+            assert accepted is not None
+            await room.runner.wait_ended(accepted.run_id)
+            assert room.runs.payload(accepted.run_id, "Note", "outputs") == "Account"
+            with pytest.raises(WrongTrigger):
+                host = incident(triggers={"sentinel_entity_host": {}})
+                await asyncio.to_thread(triggering.run_on, playbook_id, host, by="ada")
 
     asyncio.run(work())

@@ -951,6 +951,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/playbooks/{playbook_id}/switch-off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch Off
+         * @description It does not start by itself any more; runs that are under way go on.
+         */
+        post: operations["switch_off_api_v1_playbooks__playbook_id__switch_off_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playbooks/{playbook_id}/switch-on": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch On
+         * @description From now on it starts by itself, as its triggers say. Publishing alone never does this.
+         */
+        post: operations["switch_on_api_v1_playbooks__playbook_id__switch_on_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runbooks": {
         parameters: {
             query?: never;
@@ -2748,6 +2788,11 @@ export interface components {
             starts_from_alerts: boolean;
             /** State */
             state: string;
+            /**
+             * Triggers
+             * @description Of the published version.
+             */
+            triggers: components["schemas"]["guardship__api__playbooks__TriggerOut"][];
             /** Versions */
             versions: components["schemas"]["guardship__api__playbooks__VersionOut"][];
         };
@@ -2786,6 +2831,11 @@ export interface components {
             starts_from_alerts: boolean;
             /** State */
             state: string;
+            /**
+             * Triggers
+             * @description Of the published version.
+             */
+            triggers: components["schemas"]["guardship__api__playbooks__TriggerOut"][];
         };
         /** ProbeOut */
         ProbeOut: {
@@ -3041,7 +3091,7 @@ export interface components {
             started_at: string | null;
             /** Status */
             status: string;
-            trigger: components["schemas"]["TriggerOut"];
+            trigger: components["schemas"]["guardship__api__runs__TriggerOut"];
             /** Version Id */
             version_id: string;
         };
@@ -3330,20 +3380,6 @@ export interface components {
             secret: string;
             token: components["schemas"]["TokenOut"];
         };
-        /** TriggerOut */
-        TriggerOut: {
-            /** By */
-            by: string | null;
-            /** Name */
-            name: string;
-            /** Outputs */
-            outputs: string;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-        };
         /** TroubledRule */
         TroubledRule: {
             /** Error */
@@ -3457,6 +3493,33 @@ export interface components {
             /** Seen At */
             seen_at?: string | null;
         };
+        /**
+         * TriggerOut
+         * @description `is_on` matters for what starts by itself: a schedule, what is asked again and again, a subscription, a batch.
+         */
+        guardship__api__playbooks__TriggerOut: {
+            /** Due At */
+            due_at?: string | null;
+            /** Is On */
+            is_on: boolean;
+            /** Kind */
+            kind: string;
+            /** Last Fired At */
+            last_fired_at?: string | null;
+            /** Missed At */
+            missed_at?: string | null;
+            /**
+             * Missed Count
+             * @default 0
+             */
+            missed_count: number;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem?: string | null;
+            /** Starts By Itself */
+            starts_by_itself: boolean;
+        };
         /** VersionOut */
         guardship__api__playbooks__VersionOut: {
             /** Number */
@@ -3497,6 +3560,20 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /** TriggerOut */
+        guardship__api__runs__TriggerOut: {
+            /** By */
+            by: string | null;
+            /** Name */
+            name: string;
+            /** Outputs */
+            outputs: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
         };
     };
     responses: never;
@@ -5507,6 +5584,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiredOut"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_off_api_v1_playbooks__playbook_id__switch_off_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playbook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaybookOut"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_on_api_v1_playbooks__playbook_id__switch_on_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playbook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaybookOut"];
                 };
             };
             /** @description What went wrong and the way out */

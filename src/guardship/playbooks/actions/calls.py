@@ -15,23 +15,44 @@ from guardship.playbooks.expressions.parser import parse_template
 from guardship.playbooks.expressions.syntax import Call, ExpressionSyntax, Mixed, Node
 
 _CONNECTION = re.compile(r"@\{?parameters\('\$connections'\)\??\['(?P<key>(?:[^']|'')+)'\]", re.IGNORECASE)
+_RUNTIME_OPTIONS = ("contenttransfer", "paginationpolicy")
 _ENCODERS = ("encodeuricomponent", "uricomponent")
 
 
 def read_http(document: dict[str, Any], path: Path, reading: Reading) -> Outside | None:
-    inputs = reading.object(field_of(document, "inputs"), (*path, "inputs"), what="the inputs of Http")
+    place = (*path, "inputs")
+    inputs = reading.object(field_of(document, "inputs"), place, what="the inputs of Http")
+    return read_http_call(document, inputs, place, reading, what="Http")
+
+
+def read_http_call(document: dict[str, Any], inputs: dict[str, Any], place: Path, reading: Reading, *, what: str) -> Outside | None:
+    """`document` is the action or trigger the call belongs to."""
     for name in ("method", "uri"):
         if not isinstance(field_of(inputs, name), str):
-            reading.problem((*path, "inputs"), f"Http needs {name}", "InvalidDefinition")
+            reading.problem(place, f"{what} needs {name}", "InvalidDefinition")
             return None
     connector = reading.connectors.get("http")
     if connector is None:
-        reading.problem((*path, "type"), "the action type Http cannot run here: no http connector is set up", "UnsupportedAction")
+        reading.problem(place, f"the type {what} cannot run here: no http connector is set up", "UnsupportedAction")
         return None
     operation = _http_operation(connector, str(field_of(inputs, "method")))
-    evaluate = reading.tree(inputs, (*path, "inputs"))
-    retry = read_retry_policy(field_of(inputs, "retryPolicy"), (*path, "inputs", "retryPolicy"), reading)
-    return Outside("http", operation, evaluate, None, (), retry, read_static_result(document, path, reading))
+    evaluate = reading.tree(inputs, place)
+    retry = read_retry_policy(field_of(inputs, "retryPolicy"), (*place, "retryPolicy"), reading)
+    static = read_static_result(document, place[:-1], reading)
+    options = _options(document)
+    return Outside("http", operation, evaluate, None, (), retry, static, follows_accepted=_follows(document, inputs), options=options)
+
+
+def _follows(document: dict[str, Any], inputs: dict[str, Any]) -> bool:
+    given = f"{field_of(document, 'operationOptions', '')} {field_of(inputs, 'operationOptions', '')}"
+    return "disableasyncpattern" not in given.lower()
+
+
+def _options(document: dict[str, Any]) -> dict[str, Any]:
+    """What an action says of transfer and paging, beside its inputs."""
+    runtime = field_of(document, "runtimeConfiguration")
+    found = runtime.items() if isinstance(runtime, dict) else ()
+    return {name.lower(): value for name, value in found if name.lower() in _RUNTIME_OPTIONS and isinstance(value, dict)}
 
 
 def _http_operation(connector: Connector, method: str) -> Operation:
@@ -46,7 +67,8 @@ def connection_key(name: Any) -> str | None:
     return match["key"].replace("''", "'") if match else None
 
 
-def read_api_connection(document: dict[str, Any], path: Path, reading: Reading) -> Outside | None:
+def read_api_connection(document: dict[str, Any], path: Path, reading: Reading, *, method: str = "get") -> Outside | None:
+    """`method` is the one that is meant where none is written."""
     place = (*path, "inputs")
     inputs = reading.object(field_of(document, "inputs"), place, what="the inputs of ApiConnection")
     host = field_of(inputs, "host")
@@ -59,7 +81,7 @@ def read_api_connection(document: dict[str, Any], path: Path, reading: Reading) 
     if connector is None:
         return None
     written = field_of(inputs, "path")
-    method = str(field_of(inputs, "method", "get"))
+    method = str(field_of(inputs, "method", method))
     found = _operation_of(connector, method, written) if isinstance(written, str) else None
     if found is None:
         known = ", ".join(f"{operation.method.lower()} {operation.path}" for operation in connector.operations)
@@ -68,7 +90,9 @@ def read_api_connection(document: dict[str, Any], path: Path, reading: Reading) 
         return None
     operation, encodings = found
     retry = read_retry_policy(field_of(inputs, "retryPolicy"), (*place, "retryPolicy"), reading)
-    return Outside(connector.name, operation, evaluate, key, encodings, retry, read_static_result(document, path, reading))
+    static = read_static_result(document, path, reading)
+    follows, options = _follows(document, inputs), _options(document)
+    return Outside(connector.name, operation, evaluate, key, encodings, retry, static, follows_accepted=follows, options=options)
 
 
 def connector_of(key: str | None, path: Path, reading: Reading) -> Connector | None:

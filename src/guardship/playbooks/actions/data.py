@@ -13,6 +13,7 @@ from jsonschema.exceptions import SchemaError
 from guardship.playbooks.actions.conditions import read_condition
 from guardship.playbooks.actions.reading import Reading, field_of
 from guardship.playbooks.definition import Immediate, Outcome, Path, Status
+from guardship.playbooks.expressions.bounds import not_too_deep
 from guardship.playbooks.expressions.evaluate import Evaluate, Scope
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, content_text, is_content, text_of, type_name
 
@@ -54,6 +55,12 @@ def read_parse_json(inputs: Any, path: Path, reading: Reading) -> Immediate:
     return Immediate(perform)
 
 
+def mismatch(value: Value, schema: Mapping[str, Any]) -> str | None:
+    """What of the value does not fit the JSON schema, or None."""
+    wrong = [f"{error.message} at {error.json_path}" for error in Draft7Validator(schema).iter_errors(value)][:20]
+    return "; ".join(wrong) or None
+
+
 def _parsed(source: Value) -> Value:
     if isinstance(source, dict) and is_content(source):
         source = content_text(source)
@@ -62,7 +69,7 @@ def _parsed(source: Value) -> Value:
             raise EvaluationFailed("The content of ParseJson is null.")
         return source
     try:
-        return orjson.loads(source)  # type: ignore[no-any-return]  # JSON
+        return not_too_deep(orjson.loads(source))
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise EvaluationFailed(f"The content of ParseJson is not JSON: {error}.") from error
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from guardship.playbooks.actions import calls, control, data, moments, variables
+from guardship.playbooks.actions import calls, control, data, inside, moments, variables, webhooks, xml_actions
 from guardship.playbooks.actions.reading import Reading, field_of
 from guardship.playbooks.definition import Deed, Group, Immediate, Path
 
 ReadInputs = Callable[[Any, Path, Reading], Immediate]
+ReadWhole = Callable[[dict[str, Any], Path, Reading], Deed | None]
 
 _IMMEDIATE: dict[str, ReadInputs] = {
     "Compose": data.read_compose,
@@ -25,7 +26,49 @@ _IMMEDIATE: dict[str, ReadInputs] = {
     "AppendToStringVariable": variables.read_append_to_string,
 }
 CONTAINERS = ("If", "Switch", "Foreach", "Until", "Scope")
-KINDS = (*_IMMEDIATE, *CONTAINERS, "ApiConnection", "Http", "Wait", "Expression", "Terminate", "Response")
+_WHOLE: dict[str, ReadWhole] = {
+    "ApiConnection": calls.read_api_connection,
+    "ApiConnectionWebhook": webhooks.read_api_connection_webhook,
+    "Http": calls.read_http,
+    "HttpWebhook": webhooks.read_http_webhook,
+    "Workflow": webhooks.read_workflow,
+    "SendToBatch": inside.read_send_to_batch,
+    "Function": inside.read_function,
+    "JavaScriptCode": inside.read_javascript,
+    "Xslt": xml_actions.read_xslt,
+    "XmlValidation": xml_actions.read_validation,
+    "If": control.read_if,
+    "Switch": control.read_switch,
+    "Until": control.read_until,
+    "Terminate": control.read_terminate,
+    "Response": control.read_response,
+}
+KINDS = (*_IMMEDIATE, *_WHOLE, "Foreach", "Scope", "Wait", "Expression")
+# Documented, and not to be had here: they need a service of the cloud that has no counterpart, or another language.
+REFUSED = {
+    "Liquid": "Liquid templates are not built; Compose, Select or JavaScriptCode can do the same",
+    "FlatFileEncoding": "flat files need an integration account",
+    "FlatFileDecoding": "flat files need an integration account",
+    "IntegrationAccountArtifactLookup": "it needs an integration account",
+    "AS2Encode": "it needs an integration account",
+    "AS2Decode": "it needs an integration account",
+    "EdifactEncode": "it needs an integration account",
+    "EdifactDecode": "it needs an integration account",
+    "X12Encode": "it needs an integration account",
+    "X12Decode": "it needs an integration account",
+    "RosettaNetEncode": "it needs an integration account",
+    "RosettaNetDecode": "it needs an integration account",
+    "RosettaNetWaitForResponse": "it needs an integration account",
+    "SwiftEncode": "it needs an integration account",
+    "SwiftDecode": "it needs an integration account",
+    "Agent": "agents of the cloud do not run here",
+    "ApiManagement": "it needs an API management service; call the API with Http",
+    "AppService": "it needs an app service; call it with Http",
+    "ServiceProvider": "it is an operation built into Azure's runtime; use the managed connector or Http",
+    "CSharpScriptCode": "C# is not run here; JavaScriptCode is",
+    "PowerShellCode": "PowerShell in a playbook is not run here; a runbook is",
+}
+_REFUSED_BY_FOLDED = {kind.lower(): (kind, reason) for kind, reason in REFUSED.items()}
 _BY_FOLDED = {kind.lower(): kind for kind in KINDS}
 
 # Their inputs hidden means their outputs hidden too: they pass on what they were given.
@@ -34,6 +77,11 @@ PASSES_ON = ("Compose", "ParseJson", "Response")
 
 def kind_called(name: Any) -> str | None:
     return _BY_FOLDED.get(name.lower()) if isinstance(name, str) else None
+
+
+def refusal_of(name: str) -> tuple[str, str] | None:
+    """The type as published, and why it is not to be had here."""
+    return _REFUSED_BY_FOLDED.get(name.lower())
 
 
 def nearest_kind(name: str) -> str | None:
@@ -46,26 +94,14 @@ def read_deed(kind: str, document: dict[str, Any], path: Path, reading: Reading,
     inputs, place = field_of(document, "inputs"), (*path, "inputs")
     if kind in _IMMEDIATE:
         return _IMMEDIATE[kind](inputs, place, reading)
+    if kind in _WHOLE:
+        return _WHOLE[kind](document, path, reading)
     match kind:
-        case "ApiConnection":
-            return calls.read_api_connection(document, path, reading)
-        case "Http":
-            return calls.read_http(document, path, reading)
-        case "If":
-            return control.read_if(document, path, reading)
-        case "Switch":
-            return control.read_switch(document, path, reading)
         case "Foreach":
             return control.read_foreach(document, path, reading, is_nested=is_nested)
-        case "Until":
-            return control.read_until(document, path, reading)
         case "Scope":
             return Group()
         case "Wait":
             return moments.read_wait(inputs, place, reading)
-        case "Expression":
-            return moments.read_expression_action(str(field_of(document, "kind", "")), inputs, place, reading)
-        case "Terminate":
-            return control.read_terminate(document, path, reading)
         case _:
-            return control.read_response(document, path, reading)
+            return moments.read_expression_action(str(field_of(document, "kind", "")), inputs, place, reading)

@@ -34,6 +34,7 @@ class Reading:
     connectors: ConnectorSet
     connections: Mapping[str, ConnectionUse]
     static_results: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # maps and schemas that came with the playbook, by their names
     problems: list[Problem] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     action: str | None = None
@@ -99,6 +100,9 @@ class Reading:
 
     def _refer(self, kind: str, name: str, path: Path, call: Call) -> None:
         self.references.append(Reference(kind, name, path, self.action, call.start, call.end))
+
+    def refer_action(self, name: str, path: Path) -> None:
+        self.references.append(Reference("action", name, path, self.action, 0, 0))
 
     def object(self, document: Any, path: Path, *, what: str) -> dict[str, Any]:
         if isinstance(document, dict):

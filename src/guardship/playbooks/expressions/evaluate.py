@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
+from guardship.playbooks.expressions.bounds import joined
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.parser import parse_template
 from guardship.playbooks.expressions.syntax import Access, Call, Literal, Mixed, Node, Whole
@@ -140,7 +141,7 @@ class Evaluator:
                 return self.node(node)
             case Mixed(parts):
                 made = [part if isinstance(part, str) else self.node(part) for part in parts]
-                return lambda scope: "".join([part if isinstance(part, str) else text_of(part(scope)) for part in made])
+                return lambda scope: joined([part if isinstance(part, str) else text_of(part(scope)) for part in made])
             case literal:
                 return str(literal)
 

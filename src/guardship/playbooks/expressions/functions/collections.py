@@ -3,6 +3,7 @@
 from typing import Any
 
 from guardship.playbooks.expressions.arguments import array, array_or_text, comparable, json_object, text, whole_number, wrong
+from guardship.playbooks.expressions.bounds import joined
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, find_key, same, text_of
 
@@ -77,7 +78,7 @@ def _sorted(keyed: list[tuple[Value, Any]]) -> list[tuple[Value, Any]]:
 
 
 def join(value: Value, separator: Value) -> Value:
-    return text("join", separator).join(map(text_of, array("join", value)))
+    return joined([text_of(item) for item in array("join", value)], text("join", separator))
 
 
 def skip(value: Value, count: Value) -> Value:

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 import orjson
 
 from guardship.playbooks.expressions.arguments import text, wrong
+from guardship.playbooks.expressions.bounds import joined, not_too_deep
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.locales import locale_called
 from guardship.playbooks.expressions.values import (
@@ -41,7 +42,7 @@ def to_array(value: Value) -> Value:
 
 
 def to_string(value: Value) -> Value:
-    return text_of(value)
+    return joined([text_of(value)])
 
 
 def to_json(value: Value) -> Value:
@@ -54,7 +55,7 @@ def to_json(value: Value) -> Value:
     if not isinstance(value, str):
         raise wrong("json", "be a string or an XML", value)
     try:
-        return orjson.loads(value)  # type: ignore[no-any-return]  # JSON
+        return not_too_deep(orjson.loads(value))
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise EvaluationFailed(
             f"The template language function 'json' parameter is not valid. The provided value cannot be parsed: {error}."
@@ -255,7 +256,7 @@ def data_uri_to_string(value: Value) -> Value:
 
 
 def uri_component(value: Value) -> Value:
-    return quote(text("uriComponent", value), safe="!'()*~-_.")
+    return joined([quote(text("uriComponent", value), safe="!'()*~-_.")])
 
 
 def uri_component_to_string(value: Value) -> Value:

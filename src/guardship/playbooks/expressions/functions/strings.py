@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Callable
 
 from guardship.playbooks.expressions.arguments import array_or_text, text, whole_number, wrong
+from guardship.playbooks.expressions.bounds import joined, replaced
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.evaluate import Scope
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, text_of
 
 
 def concat(*parts: Value) -> Value:
-    return "".join(map(text_of, parts))
+    return joined([text_of(part) for part in parts])
 
 
 def to_lower(value: Value) -> Value:
@@ -85,7 +86,7 @@ def replace(value: Value, old: Value, new: Value) -> Value:
     whole, searched, put = text("replace", value), text("replace", old), text("replace", new)
     if not searched:
         raise EvaluationFailed("String cannot be of zero length. (Parameter 'oldValue')")
-    return whole.replace(searched, put)
+    return replaced(whole, searched, put)
 
 
 def substring(value: Value, start: Value, count: Value = None) -> Value:
