@@ -14,7 +14,7 @@ from guardship.api.runs import RunOut, runs_of_incident
 from guardship.containment.isolations import OPEN_STATES, Isolation
 from guardship.detection import alerts, incidents, investigation
 from guardship.detection.classification import Classification
-from guardship.detection.incident_triggers import entity_name, entity_triggers, incident_payload
+from guardship.detection.incident_triggers import entity_name, entity_triggers
 from guardship.detection.incidents import Incident, IncidentStatus
 from guardship.errors import NotFound
 from guardship.identity import audit
@@ -211,7 +211,7 @@ def run_playbook(incident_id: str, body: RunIn, doors: DoorsHere, caller: Respon
     with doors.database.reading() as session:
         incident = incidents.get_incident(session, incident_id)
         own = alerts.alerts_of_incident(session, incident_id)
-        payload = incident_payload(incident, own, doors.address)
+        payload = alerts.payload_of_incident(incident, own, doors.address)
         if body.entity is not None:
             entity = next((each for each in payload["entities"] if entity_name(each) == body.entity), None)
             if entity is None:

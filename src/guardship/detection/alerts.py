@@ -14,7 +14,7 @@ from guardship.clock import azure_time, iso
 from guardship.detection.entities import ResolveMachine, compromised_entity, digest, identities, numbered, with_machines
 from guardship.detection.finding import Finding
 from guardship.detection.incident_triggers import incident_payload
-from guardship.detection.incidents import AlertFacts, Grouping, tags_of_incidents
+from guardship.detection.incidents import AlertFacts, Grouping, Incident, tags_of_incidents
 from guardship.detection.log_rows import ask_for_rows
 from guardship.detection.severity import Severity
 from guardship.detection.triggers import VENDOR, AlertText, security_center_alert, sentinel_alert
@@ -101,7 +101,7 @@ def raise_alerts(session: Session, findings: Sequence[Finding], context: AlertCo
     grouping.finish(at=at)
     for incident in grouping.opened:
         own = [alert for alert in alerts if alert.incident_id == incident.incident_id]
-        publish(session, f"incident:{incident.incident_id}", INCIDENT_CREATED, incident_payload(incident, own, context.address), at=at)
+        publish(session, f"incident:{incident.incident_id}", INCIDENT_CREATED, payload_of_incident(incident, own, context.address), at=at)
     session.flush()
     return alerts
 
@@ -155,6 +155,11 @@ def payload_of(alert: Alert, address: WorkspaceAddress, tags: Sequence[str]) -> 
         "tags": list(tags),
         "triggers": {"security_center_alert": security_center_alert(text, address), "sentinel_alert": sentinel_alert(text, address)},
     }
+
+
+def payload_of_incident(incident: Incident, alerts: Sequence[Alert], address: WorkspaceAddress) -> dict[str, Any]:
+    """What the event says of an incident with these alerts, now as when it was opened."""
+    return incident_payload(incident, [_text(alert) for alert in alerts], address, rule_names=[alert.rule_name for alert in alerts])
 
 
 def _remembering(resolve_machine: ResolveMachine) -> ResolveMachine:

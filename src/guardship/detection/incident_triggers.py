@@ -8,15 +8,13 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guardship.clock import azure_time
 from guardship.detection.entities import Entity
 from guardship.detection.incidents import Incident
+from guardship.detection.triggers import AlertText
 from guardship.detection.workspace_address import WorkspaceAddress
-
-if TYPE_CHECKING:
-    from guardship.detection.alerts import Alert
 
 PROVIDER = "Microsoft.SecurityInsights"
 _SPACE = uuid.UUID("3d7f6b1c-4a52-5d0e-9c11-6f2f1f2b7a10")
@@ -47,7 +45,7 @@ def incident_arm_id(incident_id: str, address: WorkspaceAddress) -> str:
     return f"{address.arm_id}/providers/{PROVIDER}/Incidents/{incident_id}"
 
 
-def sentinel_incident(incident: Incident, alerts: "Sequence[Alert]", address: WorkspaceAddress) -> dict[str, Any]:
+def sentinel_incident(incident: Incident, alerts: Sequence[AlertText], address: WorkspaceAddress) -> dict[str, Any]:
     """`/incident-creation`."""
     return {
         "eventUniqueId": str(uuid.uuid5(_SPACE, f"{incident.incident_id}/created")),
@@ -77,7 +75,7 @@ def sentinel_incident(incident: Incident, alerts: "Sequence[Alert]", address: Wo
     }
 
 
-def _properties(incident: Incident, alerts: "Sequence[Alert]", address: WorkspaceAddress) -> dict[str, Any]:
+def _properties(incident: Incident, alerts: Sequence[AlertText], address: WorkspaceAddress) -> dict[str, Any]:
     owner = incident.owner
     return {
         "title": incident.title,
@@ -113,8 +111,7 @@ def _properties(incident: Incident, alerts: "Sequence[Alert]", address: Workspac
     }
 
 
-def _alert(alert: "Alert", address: WorkspaceAddress) -> dict[str, Any]:
-    query = str(alert.evidence.get("Query", ""))
+def _alert(alert: AlertText, address: WorkspaceAddress) -> dict[str, Any]:
     return {
         "id": f"{address.arm_id}/providers/{PROVIDER}/Entities/{alert.alert_id}",
         "name": alert.alert_id,
@@ -129,7 +126,7 @@ def _alert(alert: "Alert", address: WorkspaceAddress) -> dict[str, Any]:
             "status": alert.status,
             "productName": alert.product,
             "vendorName": "Guardship",
-            "alertType": alert.rule_id or alert.product,
+            "alertType": alert.alert_type,
             "alertLink": address.alert_url(alert.alert_id),
             "providerAlertId": alert.alert_id,
             "tactics": alert.tactics,
@@ -138,13 +135,9 @@ def _alert(alert: "Alert", address: WorkspaceAddress) -> dict[str, Any]:
             "timeGenerated": azure_time(alert.raised_at),
             "processingEndTime": azure_time(alert.raised_at),
             "resourceIdentifiers": [],
-            "additionalData": {"Query": query, **{name: _text(value) for name, value in alert.details.items()}},
+            "additionalData": {"Query": alert.query, **alert.properties},
         },
     }
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def related_entities(entities: Iterable[Entity], address: WorkspaceAddress) -> list[dict[str, Any]]:
@@ -197,7 +190,9 @@ def entity_triggers(entity: Entity, address: WorkspaceAddress, *, incident_id: s
     return {f"sentinel_entity_{made['Entity']['kind'].lower()}": made}
 
 
-def incident_payload(incident: Incident, alerts: "Sequence[Alert]", address: WorkspaceAddress) -> dict[str, Any]:
+def incident_payload(
+    incident: Incident, alerts: Sequence[AlertText], address: WorkspaceAddress, *, rule_names: Sequence[str]
+) -> dict[str, Any]:
     """What the event says of an incident, for automation rules and for the trigger."""
     entities: list[Entity] = [entity for alert in alerts for entity in alert.entities]
     return {
@@ -205,7 +200,7 @@ def incident_payload(incident: Incident, alerts: "Sequence[Alert]", address: Wor
         "number": incident.number,
         "alert_ids": list(incident.alert_ids),
         "rule_ids": list(incident.rule_ids),
-        "rule_names": list(dict.fromkeys(alert.rule_name for alert in alerts)),
+        "rule_names": list(dict.fromkeys(rule_names)),
         "severity": incident.severity,
         "products": list(incident.products),
         "title": incident.title,

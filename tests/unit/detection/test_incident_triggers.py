@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import select
 from tests.unit.detection.rooms import ADDRESS, START, Detection, arm_id
 
-from guardship.detection.alerts import INCIDENT_CREATED, alerts_of_incident, raise_alerts
-from guardship.detection.incident_triggers import entity_name, entity_triggers, incident_payload, related_entities
+from guardship.detection.alerts import INCIDENT_CREATED, alerts_of_incident, payload_of_incident, raise_alerts
+from guardship.detection.incident_triggers import entity_name, entity_triggers, related_entities
 from guardship.detection.incidents import get_incident
 from guardship.storage.outbox import OutboxEvent
 
@@ -91,5 +91,5 @@ def test_the_entity_trigger_keeps_the_names_of_the_alert_and_goes_by_kind() -> N
 def test_a_past_incident_gives_the_same_payload(detection: Detection) -> None:
     (alert,) = raised(detection, detection.finding(entities=[HOST]))
     with detection.database.reading() as session:
-        again = incident_payload(get_incident(session, alert.incident_id), alerts_of_incident(session, alert.incident_id), ADDRESS)
+        again = payload_of_incident(get_incident(session, alert.incident_id), alerts_of_incident(session, alert.incident_id), ADDRESS)
     assert again == events(detection)[0]
