@@ -27,7 +27,7 @@ class ProblemOut(BaseModel):
     hint: str | None
 
 
-class TriggerOut(BaseModel):
+class PlaybookTriggerOut(BaseModel):
     """`is_on` matters for what starts by itself: a schedule, what is asked again and again, a subscription, a batch."""
 
     name: str
@@ -52,7 +52,7 @@ class PlaybookOut(BaseModel):
     changed_at: datetime
     changed_by: str
     starts_from_alerts: bool
-    triggers: list[TriggerOut] = Field(description="Of the published version.")
+    triggers: list[PlaybookTriggerOut] = Field(description="Of the published version.")
     callback_urls: dict[str, str] = Field(description="Signed addresses: whoever knows one starts runs, so readers are given none.")
 
 
@@ -238,11 +238,11 @@ def _draft(draft: Draft) -> DraftOut:
     )
 
 
-def _triggers(playbook_id: str, doors: Doors) -> list[TriggerOut]:
+def _triggers(playbook_id: str, doors: Doors) -> list[PlaybookTriggerOut]:
     states = {state.trigger_name: state for state in doors.standing.states(playbook_id)}
     told = []
     for trigger in doors.library.published(playbook_id).workflow.triggers:
-        one = TriggerOut(name=trigger.name, kind=trigger.kind, starts_by_itself=trigger.starts_by_itself, is_on=False)
+        one = PlaybookTriggerOut(name=trigger.name, kind=trigger.kind, starts_by_itself=trigger.starts_by_itself, is_on=False)
         state = states.get(trigger.name)
         if state is not None:
             names = ("is_on", "due_at", "last_fired_at", "missed_count", "missed_at", "problem")

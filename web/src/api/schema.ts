@@ -456,6 +456,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{incident_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Playbook
+         * @description Run a playbook on this incident, or on one of its entities, as its trigger gets it. No automation rule is needed.
+         */
+        post: operations["run_playbook_api_v1_incidents__incident_id__runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest-tokens": {
         parameters: {
             query?: never;
@@ -2792,7 +2812,7 @@ export interface components {
              * Triggers
              * @description Of the published version.
              */
-            triggers: components["schemas"]["guardship__api__playbooks__TriggerOut"][];
+            triggers: components["schemas"]["PlaybookTriggerOut"][];
             /** Versions */
             versions: components["schemas"]["guardship__api__playbooks__VersionOut"][];
         };
@@ -2835,7 +2855,34 @@ export interface components {
              * Triggers
              * @description Of the published version.
              */
-            triggers: components["schemas"]["guardship__api__playbooks__TriggerOut"][];
+            triggers: components["schemas"]["PlaybookTriggerOut"][];
+        };
+        /**
+         * PlaybookTriggerOut
+         * @description `is_on` matters for what starts by itself: a schedule, what is asked again and again, a subscription, a batch.
+         */
+        PlaybookTriggerOut: {
+            /** Due At */
+            due_at?: string | null;
+            /** Is On */
+            is_on: boolean;
+            /** Kind */
+            kind: string;
+            /** Last Fired At */
+            last_fired_at?: string | null;
+            /** Missed At */
+            missed_at?: string | null;
+            /**
+             * Missed Count
+             * @default 0
+             */
+            missed_count: number;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem?: string | null;
+            /** Starts By Itself */
+            starts_by_itself: boolean;
         };
         /** ProbeOut */
         ProbeOut: {
@@ -3091,14 +3138,9 @@ export interface components {
             started_at: string | null;
             /** Status */
             status: string;
-            trigger: components["schemas"]["guardship__api__runs__TriggerOut"];
+            trigger: components["schemas"]["TriggerOut"];
             /** Version Id */
             version_id: string;
-        };
-        /** RunIn */
-        RunIn: {
-            /** Playbook Id */
-            playbook_id: string;
         };
         /** RunOut */
         RunOut: {
@@ -3380,6 +3422,20 @@ export interface components {
             secret: string;
             token: components["schemas"]["TokenOut"];
         };
+        /** TriggerOut */
+        TriggerOut: {
+            /** By */
+            by: string | null;
+            /** Name */
+            name: string;
+            /** Outputs */
+            outputs: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+        };
         /** TroubledRule */
         TroubledRule: {
             /** Error */
@@ -3466,6 +3522,21 @@ export interface components {
             /** Write Id */
             write_id: string;
         };
+        /** RunIn */
+        guardship__api__alerts__RunIn: {
+            /** Playbook Id */
+            playbook_id: string;
+        };
+        /**
+         * RunIn
+         * @description `entity` is the `name` of one of the incident's related entities, for playbooks that start from an entity.
+         */
+        guardship__api__incidents__RunIn: {
+            /** Entity */
+            entity?: string | null;
+            /** Playbook Id */
+            playbook_id: string;
+        };
         /** ReasonIn */
         guardship__api__isolations__ReasonIn: {
             /**
@@ -3492,33 +3563,6 @@ export interface components {
             };
             /** Seen At */
             seen_at?: string | null;
-        };
-        /**
-         * TriggerOut
-         * @description `is_on` matters for what starts by itself: a schedule, what is asked again and again, a subscription, a batch.
-         */
-        guardship__api__playbooks__TriggerOut: {
-            /** Due At */
-            due_at?: string | null;
-            /** Is On */
-            is_on: boolean;
-            /** Kind */
-            kind: string;
-            /** Last Fired At */
-            last_fired_at?: string | null;
-            /** Missed At */
-            missed_at?: string | null;
-            /**
-             * Missed Count
-             * @default 0
-             */
-            missed_count: number;
-            /** Name */
-            name: string;
-            /** Problem */
-            problem?: string | null;
-            /** Starts By Itself */
-            starts_by_itself: boolean;
         };
         /** VersionOut */
         guardship__api__playbooks__VersionOut: {
@@ -3560,20 +3604,6 @@ export interface components {
              * @default
              */
             reason: string;
-        };
-        /** TriggerOut */
-        guardship__api__runs__TriggerOut: {
-            /** By */
-            by: string | null;
-            /** Name */
-            name: string;
-            /** Outputs */
-            outputs: string;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
         };
     };
     responses: never;
@@ -3695,7 +3725,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RunIn"];
+                "application/json": components["schemas"]["guardship__api__alerts__RunIn"];
             };
         };
         responses: {
@@ -4601,6 +4631,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GraphOut"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_playbook_api_v1_incidents__incident_id__runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["guardship__api__incidents__RunIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRun"];
                 };
             };
             /** @description What went wrong and the way out */

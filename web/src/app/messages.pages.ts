@@ -100,6 +100,10 @@ export const pages = {
 
   "playbooks.title": "Playbooks", "playbooks.none": "No playbook yet. Import one from Azure as it is.", "playbooks.import": "Import …", "playbooks.publish": "Publish",
   "playbooks.published": "Published", "playbooks.draft": "Draft", "playbooks.problems": "Problems", "playbooks.noProblems": "No problems", "playbooks.versions": "Versions",
+  "playbooks.standing": "Starts by itself", "playbooks.isOn": "On", "playbooks.isOff": "Off", "playbooks.switchOn": "Switch on", "playbooks.switchOff": "Switch off",
+  "playbooks.due": "due {time}", "playbooks.lastFired": "last started {time}", "playbooks.leaveAsIs": "Leave it as it is", "playbooks.missed.one": "One moment was missed, {time}", "playbooks.missed.other": "{count} moments were missed, the last {time}", "playbooks.notFired": "It could not start the last time: {reason}",
+  "playbooks.switchOnTitle": "Switch on {name}?", "playbooks.switchOnNote": "From now on it starts by itself, as its triggers say, and does what its actions do. Nobody is asked again.",
+  "playbooks.switchOffTitle": "Switch off {name}?", "playbooks.switchOffNote": "It does not start by itself any more. Runs that are under way go on.",
   "playbooks.source": "Source", "playbooks.callback": "Address of its Request trigger", "playbooks.importTitle": "Import a playbook", "playbooks.document": "ARM template or definition",
   "playbooks.armsNothing": "Publishing arms nothing: an automation rule does, once it is on.", "playbooks.changed": "Changed", "playbooks.line": "line {line}, column {column}",
   "playbooks.armsAddress": "The address of its Request trigger works from the moment it is published: whoever knows it starts runs. Alerts start it only through an automation rule that is on.", "playbooks.sameAsPublished": "The draft is what is published already",

@@ -18,6 +18,7 @@ import { useCrumb } from "../../ui/crumb";
 import { moment } from "../../ui/time";
 import { useSay } from "../../ui/words";
 import { DraftEditor } from "./draft-editor";
+import { Standing } from "./standing";
 
 type Playbook = Schemas["PlaybookDetail"];
 const START: Place = { line: 1, column: 1 };
@@ -70,6 +71,7 @@ function Body({ playbook }: { playbook: Playbook }) {
             <div className="card-head"><h2 id="problems">{say("playbooks.problems")}</h2></div>
             <div role="status"><ProblemList problems={playbook.problems} goTo={isAdmin ? goTo : undefined} /></div>
           </section>
+          <Standing playbook={playbook} />
           <Versions playbook={playbook} />
           {Object.entries(playbook.callback_urls).map(([name, url]) => <section key={name} className="card card-body"><CopyField label={say("playbooks.callback")} value={url} isFirst={false} /></section>)}
         </div>
