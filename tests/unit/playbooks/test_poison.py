@@ -1,6 +1,7 @@
 """One run that cannot be written down, and one that is told to stop before it begins: each ends, and the others do not notice."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.unit.playbooks.engine_room import after, call, compose, engine_room
 from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Journal
+from guardship.playbooks.new_runs import TriggerTooDeep
 from guardship.playbooks.run_rows import RunFilter
 
 STOP = {"type": "Terminate", "inputs": {"runStatus": "Failed", "runError": {"code": "X", "message": "m", "score": "@decimal('1.5')"}}}
@@ -80,3 +82,100 @@ def test_a_run_that_is_cancelled_while_it_stands_in_line_does_nothing(tmp_path: 
     status, bodies = asyncio.run(work())
     assert status == "Cancelled"
     assert {"n": 2} not in bodies
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_trigger_that_is_nested_too_deep_is_refused_and_one_at_the_limit_runs(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            view = await room.run({"A": compose("@triggerBody()", runAfter={})}, deep(200))
+            assert view["status"] == "Succeeded"
+            with pytest.raises(TriggerTooDeep, match="200 deep"):
+                await room.run({"A": compose("@triggerBody()", runAfter={})}, deep(201))
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("expression", "body", "code"),
+    [
+        ("@json(triggerBody())", "[" * 201 + "]" * 201, "ResultTooDeep"),
+        ("@json(triggerBody())", "[" * 10_000 + "]" * 10_000, "InvalidTemplate"),
+        ("@replace(triggerBody(), 'a', triggerBody())", "a" * 20_000, "ResultTooLarge"),
+        ("@join(range(0, 100000), triggerBody())", "b" * 1000, "ResultTooLarge"),
+        ("@concat(triggerBody(), triggerBody())", "c" * 6_000_000, "ResultTooLarge"),
+        ("x @{triggerBody()} @{triggerBody()}", "d" * 6_000_000, "ResultTooLarge"),
+        ("@range(0, 2000000000)", "", "InvalidTemplate"),
+    ],
+)
+def test_an_expression_that_would_grow_without_bounds_fails_its_action_at_once(
+    tmp_path: Path, expression: str, body: str, code: str
+) -> None:
+    async def work() -> float:
+        async with engine_room(tmp_path) as room:
+            began = time.perf_counter()
+            view = await room.run({"A": compose(expression, runAfter={})}, body)
+            assert view["actions"][0]["error"]["code"] == code
+            return time.perf_counter() - began
+
+    assert asyncio.run(work()) < 10
+
+
+def test_text_that_doubles_in_a_loop_ends_that_run_and_no_other_waits_long(tmp_path: Path) -> None:
+    double = {
+        "Seed": {
+            "type": "InitializeVariable",
+            "inputs": {"variables": [{"name": "s", "type": "string", "value": "aaaaaaaaaa"}]},
+            "runAfter": {},
+        },
+        "Loop": {
+            "type": "Until",
+            "expression": "@equals(1, 2)",
+            "limit": {"count": 60, "timeout": "PT1H"},
+            "actions": {
+                "Twice": compose("@concat(variables('s'), variables('s'))", runAfter={}),
+                "Keep": {"type": "SetVariable", "inputs": {"name": "s", "value": "@outputs('Twice')"}, "runAfter": after("Twice")},
+            },
+            "runAfter": after("Seed"),
+        },
+    }
+
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            bomb, plain = room.publish(double, name="bomb"), room.publish({"A": compose(1, runAfter={})}, name="plain")
+            first = await room.runner.accept_soon(Firing(bomb, None, {}))
+            second = await room.runner.accept_soon(Firing(plain, None, {}))
+            async with asyncio.timeout(20):
+                assert await room.runner.wait_ended(second.run_id) == "Succeeded"
+                assert await room.runner.wait_ended(first.run_id) == "Failed"
+
+    asyncio.run(work())
+
+
+def test_ten_megabytes_run(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            view = await room.run({"A": compose("@length(triggerBody()?['text'])", runAfter={})}, {"text": "x" * 10_000_000})
+            assert room.runs.payload(view["run_id"], "A", "outputs") == 10_000_000
+
+    asyncio.run(work())
+
+
+def test_a_connector_that_hangs_is_given_up_at_the_actions_limit_while_others_go_on(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            hang = {**call("get", "/things/x", {"seconds": 60}, runAfter={}), "limit": {"timeout": "PT1S"}}
+            stuck = room.publish({"Hang": hang}, name="stuck")
+            first = await room.runner.accept_soon(Firing(stuck, None, {}))
+            view = await room.run({"A": compose(1, runAfter={})}, name="plain")
+            assert view["status"] == "Succeeded"
+            async with asyncio.timeout(10):
+                assert await room.runner.wait_ended(first.run_id) == "TimedOut"
+
+    asyncio.run(work())
