@@ -16,8 +16,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from guardship.clock import Clock
 from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.ids import new_id
-from guardship.playbooks.arm.functions import ArmPlace
 from guardship.playbooks.arm.lenient_json import JsonSyntax, decode
+from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.automation_rules import AutomationRule
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.firing import NotPublished, Published

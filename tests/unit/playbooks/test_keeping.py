@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from guardship.clock import HeldClock
-from guardship.playbooks.arm.functions import ArmPlace
+from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.arm.template import read_template
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.dispatch.local import LocalDispatch

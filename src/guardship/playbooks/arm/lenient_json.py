@@ -5,18 +5,18 @@ What is not JSON is blanked out in place, so that every offset still means the t
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from guardship.errors import Span, TextError
 from guardship.playbooks.definition import Path
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TOKEN = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING = re.compile(rf"{_TEXT}|,(?=\s*[}}\]])", re.DOTALL)
+_STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+_PIECE = re.compile(rf"({_TEXT})(\s*:)?|[{{}}\[\],]", re.DOTALL)
+_GAP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 MOST_CHARACTERS = 32 * 1024 * 1024
 
@@ -42,19 +42,43 @@ def clean(text: str) -> str:
     return _TRAILING.sub(lambda match: match.group() if match.group()[0] == '"' else " ", without)
 
 
+@dataclass(slots=True)
+class Parsed:
+    content: Any
+    has_duplicates: bool = False  # a name stands twice in an object, where the last one counts
+
+
 def parse(text: str) -> Any:
+    return parse_noting(text).content
+
+
+def parse_noting(text: str) -> Parsed:
+    """The content, and whether something in it has been lost by a name that stands twice."""
     if len(text) > MOST_CHARACTERS:
         raise JsonSyntax(f"the text has {len(text)} characters, more than {MOST_CHARACTERS}")
+    parsed = Parsed(None)
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            parsed.has_duplicates = True
+        return made
+
+    decoder = json.JSONDecoder(object_pairs_hook=object_of, parse_constant=_refuse_constant, strict=False)
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(clean(text), strict=False)
+        try:
+            parsed.content = decoder.decode(text)
+        except ValueError:
+            parsed.content = decoder.decode(clean(text))
     except json.JSONDecodeError as error:
         raise JsonSyntax(f"this is not JSON: {error.msg}", span=Span.of(text, error.pos, error.pos + 1)) from error
     except RecursionError as error:
         raise JsonSyntax("this JSON is nested too deep") from error
+    return parsed
+
+
+def _refuse_constant(name: str) -> Any:
+    raise JsonSyntax(f"this is not JSON: it has no {name}")
 
 
 class Places:
@@ -62,65 +86,93 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._root = _Reader(clean(text)).value()
+        self._root, self._duplicates = _walk(text if _is_plain(text) else clean(text))
+
+    def duplicates(self) -> list[tuple[Path, Span]]:
+        """Names that stand in their object a second time, and where."""
+        return [(path, Span.of(self._text, position, position + 1)) for path, position in self._duplicates]
 
     def locate(self, path: Path, start: int = 0, end: int = 0) -> Span:
         """The span of the value at `path`, or of the nearest thing round it; `start` and `end` are offsets inside a string value."""
         here = self._root
         for step in path:
-            found = here.inside.get(step)
-            if found is None and isinstance(step, str):
-                found = next(
-                    (place for name, place in here.inside.items() if isinstance(name, str) and name.casefold() == step.casefold()), None
-                )
+            found = here.inside.get(step) if here.inside else None
+            if found is None and here.inside and isinstance(step, str):
+                folded = step.casefold()
+                found = next((place for name, place in here.inside.items() if isinstance(name, str) and name.casefold() == folded), None)
             if found is None:
-                return Span.of(self._text, here.position, here.position + 1)
+                break
             here = found
-        match = _STRING.match(self._text, here.position)
+        else:
+            return self._inside(here, start, end)
+        position = self._begin(here)
+        return Span.of(self._text, position, position + 1)
+
+    def _begin(self, place: "_Place") -> int:
+        """The first character of a value; comments before it count as space."""
+        match = _GAP.match(self._text, place.position)
+        return match.end() if match is not None else place.position
+
+    def _inside(self, place: "_Place", start: int, end: int) -> Span:
+        position = self._begin(place)
+        match = _STRING.match(self._text, position)
         if match is None:
-            return Span.of(self._text, here.position, here.position + 1)
+            return Span.of(self._text, position, position + 1)
         if end <= start:
             return Span.of(self._text, match.start(), match.end())
         raw = match.group(1)
         return Span.of(self._text, match.start(1) + _raw_offset(raw, start), match.start(1) + _raw_offset(raw, end))
 
 
-@dataclass(slots=True)
 class _Place:
-    position: int
-    inside: dict[str | int, "_Place"] = field(default_factory=dict)
+    """`position` is where a value may begin: right after what stands before it."""
+
+    __slots__ = ("inside", "position")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.inside: dict[str | int, _Place] | None = None
 
 
-class _Reader:
-    """A walk over text that is JSON already; what is not is left where it stops."""
+def _walk(text: str) -> tuple[_Place, list[tuple[Path, int]]]:
+    """The places in a text that is JSON already, and the names that stand twice. Only strings and brackets are looked at."""
+    root = here = _Place(0)
+    waiting = root  # the place of the next value
+    outer: list[tuple[_Place, str | int]] = []
+    step: str | int = 0
+    duplicates: list[tuple[Path, int]] = []
+    for match in _PIECE.finditer(text):
+        sign = text[match.start()]
+        if sign == '"':
+            if match[2] and here.inside is not None:
+                name = match[1][1:-1]
+                step = json.loads(f'"{name}"', strict=False) if "\\" in name else name
+                if step in here.inside:
+                    duplicates.append(((*[each for _, each in outer[1:]], step), match.start()))
+                waiting = here.inside[step] = _Place(match.end())
+        elif sign in "{[":
+            outer.append((here, step))
+            here = waiting
+            here.inside = {}
+            if sign == "[":
+                step = 0
+                waiting = here.inside[0] = _Place(match.end())
+        elif sign == ",":
+            if here.inside is not None and 0 in here.inside:
+                step = len(here.inside)
+                waiting = here.inside[step] = _Place(match.end())
+        elif outer:
+            here, step = outer.pop()
+    return root, duplicates
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = [(match.start(), match.group()) for match in _PIECE.finditer(text)]
-        self._next = 0
 
-    def _take(self) -> tuple[int, str]:
-        if self._next >= len(self._tokens):
-            return len(self._text), ""
-        self._next += 1
-        return self._tokens[self._next - 1]
-
-    def value(self) -> _Place:
-        position, token = self._take()
-        place = _Place(position)
-        if token == "{":
-            while (found := self._take())[1].startswith('"'):
-                self._take()  # the colon
-                place.inside[json.loads(found[1], strict=False)] = self.value()  # the last of a name wins
-                if self._take()[1] != ",":
-                    break
-        elif token == "[":
-            while self._next < len(self._tokens) and self._tokens[self._next][1] != "]":
-                place.inside[len(place.inside)] = self.value()
-                if self._take()[1] != ",":
-                    return place
-            self._take()
-        return place
+def _is_plain(text: str) -> bool:
+    """Whether a text is JSON as it stands."""
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _raw_offset(raw: str, offset: int) -> int:

@@ -1,252 +1,263 @@
-"""ARM templates with playbooks in them: workflows and connections are read, the rest is reported as ignored, by type and name.
+"""ARM templates with playbooks in them: their resources are walked, read where they mean something here, and else reported as ignored.
 
 A bare definition, an exported workflow resource and a Standard `workflow.json` are read too. What a template lacks is a problem with
 its path; the rest of it is loaded all the same.
 """
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from guardship.clock import iso
 from guardship.playbooks.actions.reading import field_of
-from guardship.playbooks.arm.functions import NEEDS_DEPLOYMENT, PURE, ArmPlace, joined_id
+from guardship.playbooks.arm.automations import read_automation_rule, read_security_automation
+from guardship.playbooks.arm.copies import resource_loop
+from guardship.playbooks.arm.evaluate import BARE, Evaluator, Frame
+from guardship.playbooks.arm.found import Found, FoundWorkflow
+from guardship.playbooks.arm.names import Given
+from guardship.playbooks.arm.parameters import VaultSecret, given_values, is_parameter_file
+from guardship.playbooks.arm.place import ArmPlace, Deployment
+from guardship.playbooks.arm.report import Report
+from guardship.playbooks.arm.resources import (
+    object_of,
+    read_connection,
+    read_custom_connector,
+    read_role_assignment,
+    read_workflow_resource,
+    text_in,
+)
+from guardship.playbooks.arm.symbols import Secret, Unknown
 from guardship.playbooks.definition import Path, Problem
-from guardship.playbooks.expressions.evaluate import look_up
-from guardship.playbooks.expressions.parser import parse_expression
-from guardship.playbooks.expressions.syntax import Access, Call, ExpressionSyntax, Literal, Node
-from guardship.playbooks.expressions.values import EvaluationFailed, Value
 
-WORKFLOW = "microsoft.logic/workflows"
-CONNECTION = "microsoft.web/connections"
 MOST_DEPTH = 40
+_RULES = ("microsoft.securityinsights/automationrules", "microsoft.operationalinsights/workspaces/providers/automationrules")
+_CARRIERS = ("microsoft.operationalinsights/workspaces/providers/contenttemplates", "microsoft.securityinsights/contenttemplates")
+_SPECS = "microsoft.resources/templatespecs/versions"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundWorkflow:
-    name: str
-    path: Path  # of the definition in the document
-    definition: Any
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class FoundConnection:
-    name: str
-    connector: str
-    display_name: str
-
-
-@dataclass(slots=True)
-class Found:
-    workflows: list[FoundWorkflow] = field(default_factory=list)
-    connections: list[FoundConnection] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-
-def read_template(document: Any, name: str, given: Mapping[str, Any], place: ArmPlace, now: datetime) -> Found:
-    """`given` are values for the template's parameters; `name` is for a document that does not name its playbook."""
-    found = Found()
+def read_template(
+    document: Any,
+    name: str,
+    given: Mapping[str, Any],
+    place: ArmPlace,
+    now: datetime,
+    *,
+    draw: Callable[[], uuid.UUID] = uuid.uuid4,
+) -> Found:
+    """`given` are values for the template's parameters, or the content of a parameter file; `name` is for a document without one."""
+    report, found, values = Report(), Found(), given_values(given)
     if not isinstance(document, dict):
-        found.problems.append(Problem((), "a playbook is a JSON object", "InvalidDefinition"))
+        report.problem((), "a playbook is a JSON object", "InvalidDefinition")
+    elif is_parameter_file(document):
+        hint = "import the template, and give it these parameters"
+        report.problem((), "these are parameters of a template, not a template", "InvalidDefinition", hint=hint)
     elif isinstance(field_of(document, "resources"), list | dict):
-        _Template(document, given, place, now, found).read(name)
-    elif (properties := field_of(document, "properties")) is not None and isinstance(field_of(properties, "definition"), dict):
-        found.workflows.append(_from_properties(str(field_of(document, "name", name)), properties, ("properties",)))
-    elif isinstance(field_of(document, "definition"), dict):
-        found.workflows.append(_from_properties(name, document, ()))
-    elif field_of(document, "triggers") is not None or field_of(document, "actions") is not None:
-        found.workflows.append(FoundWorkflow(name, (), document, {}))
+        evaluator = _evaluator(document, (), Deployment(place, now, template=document, draw=draw), _constants(values), report)
+        evaluator.names.refuse_unknown({given_name.casefold(): given_name for given_name in values})
+        reader = _Reader(found, report, name)
+        reader.resources(field_of(document, "resources"), ("resources",), evaluator, BARE)
+        reader.outputs(document, evaluator)
     else:
-        found.problems.append(Problem((), "there is neither a definition nor a template here", "InvalidDefinition"))
+        _read_bare(document, name, values, found, report)
+    found.problems, found.needs_deployment, found.unusable = report.problems, report.needs_deployment, report.unusable
     return found
 
 
-def _from_properties(name: str, properties: dict[str, Any], path: Path) -> FoundWorkflow:
-    parameters = field_of(properties, "parameters")
-    values = (
-        {key: field_of(entry, "value") for key, entry in parameters.items() if isinstance(entry, dict)}
-        if isinstance(parameters, dict)
-        else {}
-    )
-    return FoundWorkflow(name, (*path, "definition"), field_of(properties, "definition"), values)
+def _read_bare(document: dict[str, Any], name: str, values: Mapping[str, Any], found: Found, report: Report) -> None:
+    """Documents that are evaluated by nobody: their strings stay as they are."""
+    if isinstance(field_of(object_of(document, "properties"), "definition"), dict):
+        made = read_workflow_resource(text_in(document, "name", name), document, ("properties",), report)
+    elif isinstance(field_of(document, "definition"), dict):
+        made = replace(read_workflow_resource(name, {"properties": document}, (), report), kind=text_in(document, "kind"))
+    elif field_of(document, "triggers") is not None or field_of(document, "actions") is not None:
+        made = FoundWorkflow(name, (), document, {})
+    else:
+        found.problems.append(Problem((), "there is neither a definition nor a template here", "InvalidDefinition"))
+        report.problems = found.problems
+        return
+    plain = {key: value for key, value in values.items() if not isinstance(value, VaultSecret)}
+    found.workflows.append(replace(made, parameters={**made.parameters, **plain}))
 
 
-class _Template:
-    def __init__(self, document: dict[str, Any], given: Mapping[str, Any], place: ArmPlace, now: datetime, found: Found) -> None:
-        self._document = document
-        self._given = {name.casefold(): value for name, value in given.items()}
-        self._place = place
-        self._now = now
+def _constants(values: Mapping[str, Any]) -> Given:
+    return {name.casefold(): (lambda value=value: value) for name, value in values.items()}  # type: ignore[misc]  # bound at once
+
+
+def _evaluator(document: Mapping[str, Any], path: Path, deployment: Deployment, given: Given, report: Report) -> Evaluator:
+    return Evaluator(document, path, deployment, given, report)
+
+
+class _Reader:
+    def __init__(self, found: Found, report: Report, name: str) -> None:
         self._found = found
-        self._variables: dict[str, Value] = {}
+        self._report = report
+        self._name = name
         self._depth = 0
 
-    def read(self, name: str) -> None:
-        self._read_resources(field_of(self._document, "resources"), ("resources",), name)
+    def resources(self, listed: Any, path: Path, evaluator: Evaluator, frame: Frame, parent: tuple[str, str] = ("", "")) -> None:
+        """A list, or a map by symbolic name; `parent` is the type and name that children go on from."""
+        pairs: list[tuple[int | str, Any]] = []
+        if isinstance(listed, list):
+            pairs = list(enumerate(listed))
+        elif isinstance(listed, dict):
+            pairs = list(listed.items())
+        for key, resource in pairs:
+            place = (*path, key)
+            if not isinstance(resource, dict):
+                self._report.problem(place, "a resource must be an object", "InvalidTemplate")
+                continue
+            loop = resource_loop(resource)
+            if loop is None:
+                self._resource(resource, place, evaluator, frame, parent)
+                continue
+            for index in range(evaluator.loop_count(loop, (*place, "copy"), frame) or 0):
+                self._resource(resource, place, evaluator, frame.inside(loop.name, index), parent)
 
-    def _read_resources(self, resources: Any, path: Path, name: str) -> None:
-        listed = (
-            list(enumerate(resources)) if isinstance(resources, list) else list(resources.items()) if isinstance(resources, dict) else []
-        )
-        for key, resource in listed:
-            if isinstance(resource, dict):
-                self._read_resource(resource, (*path, key), name)
-
-    def _read_resource(self, resource: dict[str, Any], path: Path, name: str) -> None:
-        kind = str(field_of(resource, "type", ""))
-        called = self.evaluate(field_of(resource, "name", name), (*path, "name"))
-        match kind.lower():
-            case "microsoft.logic/workflows":
-                made = self.evaluate(field_of(resource, "properties", {}), (*path, "properties"))
-                if isinstance(made, dict):
-                    self._found.workflows.append(_from_properties(str(called or name), made, (*path, "properties")))
-            case "microsoft.web/connections":
-                properties = field_of(resource, "properties", {})  # not its parameterValues: secrets are given to our own connections
-                api = self.evaluate(field_of(properties, "api", {}), (*path, "properties", "api"))
-                written = str(field_of(api, "id", "")) if isinstance(api, dict) else ""
-                shown = str(self.evaluate(field_of(properties, "displayName", called), (*path, "properties", "displayName")))
-                self._found.connections.append(FoundConnection(str(called), written.rsplit("/", 1)[-1].lower(), shown))
-            case "microsoft.resources/deployments":
-                self._read_nested(resource, path, name)
-            case _:
-                self._found.ignored.append(f"{kind} {called}")
-        self._read_resources(field_of(resource, "resources", []), (*path, "resources"), name)
-
-    def _read_nested(self, resource: dict[str, Any], path: Path, name: str) -> None:
-        properties = field_of(resource, "properties")
-        inner = field_of(properties, "template") if isinstance(properties, dict) else None
-        if isinstance(inner, dict):
-            self._read_resources(field_of(inner, "resources", []), (*path, "properties", "template", "resources"), name)
+    def _resource(self, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame, parent: tuple[str, str]) -> None:
+        if field_of(resource, "existing") is True:
+            return
+        kind, called = self._kind_and_name(resource, path, evaluator, frame, parent)
+        condition = evaluator.value(field_of(resource, "condition", True), (*path, "condition"), frame)
+        if condition is False:
+            self._found.left_out.append(f"{kind} {called}")
         else:
-            self._found.ignored.append(f"Microsoft.Resources/deployments {field_of(resource, 'name', '')}")
+            if condition is not True and not isinstance(condition, Unknown | Secret):
+                self._report.problem((*path, "condition"), "a condition must be a boolean", "InvalidTemplate")
+            self._read(kind, called, resource, path, evaluator, frame)
+        # A condition does not go for the children, as in a deployment.
+        self.resources(field_of(resource, "resources"), (*path, "resources"), evaluator, frame, (kind, called))
 
-    # ---- expressions
+    def _kind_and_name(
+        self, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame, parent: tuple[str, str]
+    ) -> tuple[str, str]:
+        kind = text_in(resource, "type")
+        written = evaluator.value(field_of(resource, "name"), (*path, "name"), frame)
+        called = self._name if written is None or (isinstance(written, Unknown) and written.startswith("[")) else str(written)
+        if not kind:
+            self._report.problem(path, "a resource must have a type", "InvalidTemplate")
+        if not parent[0] or kind.lower().startswith(f"{parent[0].lower()}/") or "." in kind.split("/")[0]:
+            return kind, called
+        return f"{parent[0]}/{kind}", f"{parent[1]}/{called}"
 
-    def evaluate(self, value: Any, path: Path) -> Any:
-        """The value with every `[…]` worked out; what fails is reported and stays as it is written."""
-        if isinstance(value, str):
-            return self._string(value, path) if value.startswith("[") else value
-        if isinstance(value, list):
-            return [self.evaluate(inner, (*path, index)) for index, inner in enumerate(value)]
-        if isinstance(value, dict):
-            return {str(self.evaluate(name, path)): self.evaluate(inner, (*path, name)) for name, inner in value.items()}
-        return value
+    def _read(self, kind: str, called: str, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> None:
+        folded = kind.lower()
+        if folded == "microsoft.resources/deployments":
+            self._nested(called, resource, path, evaluator, frame)
+            return
+        if folded in _CARRIERS or folded == _SPECS:
+            self._carried(kind, called, resource, path, evaluator, frame)
+            return
+        readers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "microsoft.logic/workflows": lambda made: self._workflow(called, made, path),
+            "microsoft.web/connections": lambda made: self._found.connections.append(read_connection(called, made)),
+            "microsoft.web/customapis": lambda made: self._found.custom_connectors.append(read_custom_connector(called, made)),
+            "microsoft.security/automations": lambda made: self._found.automations.append(read_security_automation(called, made)),
+        }
+        group_path = evaluator.deployment.place.group_path
+        if folded in _RULES:
+            readers[folded] = lambda made: self._rule(called, made)
+        elif folded == "microsoft.authorization/roleassignments" or folded.endswith("/providers/roleassignments"):
+            readers[folded] = lambda made: self._found.role_assignments.append(read_role_assignment(called, kind, made, group_path))
+        read = readers.get(folded)
+        if read is None:
+            self._found.ignored.append(f"{kind} {called}")
+            return
+        wanted = {key: value for key, value in resource.items() if key.lower() in _WANTED}
+        if folded == "microsoft.web/connections":
+            wanted["properties"] = _settled_parameters(object_of(resource, "properties"), evaluator)
+        read({key: evaluator.value(value, (*path, key), frame) for key, value in wanted.items()})
 
-    def _string(self, text: str, path: Path) -> Any:
-        if text.startswith("[["):
-            return text[1:]
-        if not text.rstrip().endswith("]"):
-            return text
-        try:
-            return self._node(parse_expression(text.rstrip()[1:-1], is_arm=True))
-        except ExpressionSyntax as error:
-            span = error.span
-            start = (span.start if span else 0) + 1
-            self._found.problems.append(Problem(path, error.message, "InvalidExpression", error.hint, start, start + 1))
-        except EvaluationFailed as error:
-            self._found.problems.append(Problem(path, error.message, "InvalidTemplate", error.hint))
-        return text  # as it stands, so that one thing that is missing is one problem
+    def _workflow(self, called: str, made: dict[str, Any], path: Path) -> None:
+        key = next((key for key in made if key.lower() == "properties"), "properties")
+        self._found.workflows.append(read_workflow_resource(called, made, (*path, key), self._report))
 
-    def _node(self, node: Node) -> Value:
-        match node:
-            case Literal():
-                return node.value
-            case Access():
-                return look_up(self._node(node.target), self._node(node.key), node.is_optional)
-            case Call():
-                return self._call(node)
+    def _rule(self, called: str, made: dict[str, Any]) -> None:
+        names = called.split("/")
+        scope = text_in(made, "scope") or (names[0] if len(names) > 1 else "")
+        self._found.automations.append(read_automation_rule(names[-1], made, scope))
 
-    def _call(self, node: Call) -> Value:
-        name = node.name.lower()
-        if name == "if" and len(node.arguments) == 3:
-            return self._node(node.arguments[1 if self._node(node.arguments[0]) is True else 2])
-        arguments = tuple(self._node(argument) for argument in node.arguments)
-        perform = PURE.get(name)
-        if perform is not None:
-            try:
-                return perform(*arguments)
-            except (TypeError, IndexError, KeyError) as error:
-                raise EvaluationFailed(f"The template function '{node.name}' was not given what it needs: {error}.") from error
-        return self._placed(node.name, arguments)
+    def _nested(self, called: str, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> None:
+        """Of outer scope, which is the default, the names are those of the template round it; of inner scope they are its own."""
+        properties = object_of(resource, "properties")
+        inner = field_of(properties, "template")
+        where = (*path, "properties", "template")
+        if isinstance(inner, str):
+            inner = evaluator.value(inner, where, frame)
+        if not isinstance(inner, dict):
+            link = text_in(object_of(properties, "templateLink"), "uri")
+            self._found.ignored.append(f"Microsoft.Resources/deployments {called}" + (f" (linked template {link})" if link else ""))
+            return
+        scope = text_in(object_of(properties, "expressionEvaluationOptions"), "scope", "outer").lower()
+        if scope != "inner":
+            self._inside(inner, where, evaluator, frame)
+            return
+        given: dict[str, Callable[[], Any]] = {}
+        for name, entry in object_of(properties, "parameters").items():
+            if isinstance(entry, dict):
+                given[name.casefold()] = _passed(entry, (*path, "properties", "parameters", name), evaluator, frame)
+        deployment = replace(evaluator.deployment, name=called, place=_place_of(resource, path, evaluator, frame), template=inner)
+        self._inside(inner, where, _evaluator(inner, where, deployment, given, self._report), BARE)
 
-    def _placed(self, name: str, arguments: tuple[Value, ...]) -> Value:
-        """Functions that tell of the template itself or of where it is deployed."""
-        place = self._place
-        first = str(arguments[0]) if arguments else ""
-        match name.lower():
-            case "parameters":
-                return self._parameter(first)
-            case "variables":
-                return self._variable(first)
-            case "resourceid":
-                return joined_id(place.group_path, arguments)
-            case "subscriptionresourceid":
-                return joined_id(place.subscription_path, arguments)
-            case "tenantresourceid":
-                return joined_id("", arguments)
-            case "extensionresourceid":
-                return joined_id(first, arguments[1:])
-            case "resourcegroup":
-                return {"id": place.group_path, "name": place.resource_group, "location": place.location, "tags": {}}
-            case "subscription":
-                return {
-                    "id": place.subscription_path,
-                    "subscriptionId": place.subscription_id,
-                    "tenantId": place.tenant_id,
-                    "displayName": "lab",
-                }
-            case "tenant":
-                return {"tenantId": place.tenant_id}
-            case "deployment":
-                return {"name": "guardship", "properties": {"templateLink": {"uri": ""}}}
-            case "environment":
-                return {
-                    "name": "AzureCloud",
-                    "resourceManager": "https://management.azure.com/",
-                    "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
-                }
-            case "newguid":
-                return str(uuid.uuid4())
-            case "utcnow":
-                return iso(self._now)
-            case "providers":
-                return {"namespace": first, "resourceTypes": []}
-            case folded if folded in NEEDS_DEPLOYMENT:
-                raise EvaluationFailed(f"'{name}' is known only after a deployment, so its value is left empty.")
-            case _:
-                raise EvaluationFailed(f"The template function '{name}' is not known.")
+    def _carried(self, kind: str, called: str, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> None:
+        """A template that lies in a resource as data, as the content hub packs them; its own expressions begin with `[[`."""
+        where = (*path, "properties", "mainTemplate")
+        inner = evaluator.value(field_of(object_of(resource, "properties"), "mainTemplate"), where, frame)
+        if not isinstance(inner, dict):
+            self._found.ignored.append(f"{kind} {called}")
+            return
+        deployment = replace(evaluator.deployment, name=called, template=inner)
+        self._inside(inner, where, _evaluator(inner, where, deployment, {}, self._report), BARE)
 
-    def _parameter(self, name: str) -> Value:
-        folded = name.casefold()
-        if folded in self._given:
-            return self._given[folded]  # type: ignore[no-any-return]  # JSON
-        declared = field_of(field_of(self._document, "parameters", {}), name)
-        if not isinstance(declared, dict):
-            raise EvaluationFailed(f"The template has no parameter called '{name}'.")
-        if "defaultValue" not in declared:
-            raise EvaluationFailed(f"The template parameter '{name}' has neither a value nor a default; give it one.")
-        return self._nested(declared["defaultValue"], ("parameters", name, "defaultValue"))
-
-    def _variable(self, name: str) -> Value:
-        folded = name.casefold()
-        if folded not in self._variables:
-            declared = field_of(self._document, "variables", {})
-            known = {key.casefold(): key for key in declared} if isinstance(declared, dict) else {}
-            if folded not in known:
-                raise EvaluationFailed(f"The template has no variable called '{name}'.")
-            self._variables[folded] = self._nested(declared[known[folded]], ("variables", known[folded]))
-        return self._variables[folded]
-
-    def _nested(self, value: Any, path: Path) -> Value:
-        if self._depth > MOST_DEPTH:
-            raise EvaluationFailed("The template's parameters and variables refer to each other in a circle.")
+    def _inside(self, inner: dict[str, Any], where: Path, evaluator: Evaluator, frame: Frame) -> None:
+        if self._depth >= MOST_DEPTH:
+            self._report.problem(where, f"deployments may nest {MOST_DEPTH} deep", "InvalidTemplate")
+            return
         self._depth += 1
-        try:
-            made: Value = self.evaluate(value, path)
-            return made
-        finally:
-            self._depth -= 1
+        self.resources(field_of(inner, "resources"), (*where, "resources"), evaluator, frame)
+        self._depth -= 1
+
+    def outputs(self, document: dict[str, Any], evaluator: Evaluator) -> None:
+        """What the template would tell; a secure value prints as `***`."""
+        for name, entry in object_of(document, "outputs").items():
+            path = ("outputs", name)
+            if not isinstance(entry, dict) or evaluator.value(field_of(entry, "condition", True), (*path, "condition")) is False:
+                continue
+            loop = resource_loop(entry)
+            if loop is None:
+                self._found.outputs[name] = evaluator.value(field_of(entry, "value"), (*path, "value"))
+                continue
+            body = field_of(field_of(entry, "copy"), "input")
+            count = evaluator.loop_count(loop, (*path, "copy"), BARE) or 0
+            turns = [BARE.inside(name, index) for index in range(count)]
+            self._found.outputs[name] = [evaluator.value(body, (*path, "copy", "input"), turn) for turn in turns]
+
+
+def _settled_parameters(properties: dict[str, Any], evaluator: Evaluator) -> dict[str, Any]:
+    """A connection's own values are given to ours, so nothing is asked for on their account: what is not plain is left empty."""
+    made = dict(properties)
+    for key, values in properties.items():
+        if key.lower().endswith("parametervalues") and isinstance(values, dict):
+            made[key] = {name: value if evaluator.is_settled(value) else None for name, value in values.items()}
+    return made
+
+
+_WANTED = {"properties", "identity", "tags", "location", "kind", "scope"}
+
+
+def _passed(entry: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> Callable[[], Any]:
+    """A value for a nested template, worked out by the template round it when the nested one asks."""
+    if "value" not in entry and isinstance(reference := field_of(entry, "reference"), dict):
+        vault = VaultSecret(text_in(object_of(reference, "keyVault"), "id"), text_in(reference, "secretName"))
+        return lambda: vault
+    return lambda: evaluator.value(field_of(entry, "value"), (*path, "value"), frame)
+
+
+def _place_of(resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> ArmPlace:
+    """Where a nested deployment goes; what it does not name is as outside."""
+    place = evaluator.deployment.place
+    group = evaluator.value(field_of(resource, "resourceGroup"), (*path, "resourceGroup"), frame)
+    subscription = evaluator.value(field_of(resource, "subscriptionId"), (*path, "subscriptionId"), frame)
+    if isinstance(subscription, str):
+        place = replace(place, subscription_id=subscription)
+    return replace(place, resource_group=group) if isinstance(group, str) else place

@@ -1,0 +1,36 @@
+"""Where a template would be deployed, and what a deployment there would tell it about itself."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPlace:
+    """Where a template would be deployed: what `subscription()` and `resourceGroup()` tell."""
+
+    subscription_id: str = "5a1e0000-0000-4000-8000-000000000001"
+    tenant_id: str = "7e4a0000-0000-4000-8000-000000000001"
+    resource_group: str = "AzureBootcamp"
+    location: str = "westeurope"
+
+    @property
+    def subscription_path(self) -> str:
+        return f"/subscriptions/{self.subscription_id}"
+
+    @property
+    def group_path(self) -> str:
+        return f"{self.subscription_path}/resourceGroups/{self.resource_group}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment of one template, as its functions see it."""
+
+    place: ArmPlace
+    now: datetime
+    name: str = "guardship"
+    template: Mapping[str, Any] = field(default_factory=dict)
+    draw: Callable[[], uuid.UUID] = uuid.uuid4  # what `newGuid` gives
