@@ -18,13 +18,16 @@ from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.ids import new_id
 from guardship.playbooks.arm.lenient_json import JsonSyntax, decode
 from guardship.playbooks.arm.place import ArmPlace
+from guardship.playbooks.arm.standard import is_zip
 from guardship.playbooks.automation_rules import AutomationRule
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.firing import NotPublished, Published
 from guardship.playbooks.reading import read_workflow
+from guardship.playbooks.secure_parameters import opened, sealed
 from guardship.playbooks.validation import Checked, CheckedWorkflow, Located, check_document
 from guardship.storage.database import Database
 from guardship.storage.schema import Base, Json, Moment
+from guardship.storage.vault import Vault
 
 
 class Playbook(Base):
@@ -101,6 +104,7 @@ class Draft:
     problems: tuple[Located, ...]
     ignored: tuple[str, ...]
     connectors: tuple[str, ...]  # that its connections name
+    needs_deployment: tuple[Located, ...] = ()  # values that a deployment alone can tell; no problems
 
     @property
     def is_publishable(self) -> bool:
@@ -109,10 +113,18 @@ class Draft:
 
 class Library:
     def __init__(
-        self, database: Database, connectors: ConnectorSet, clock: Clock, *, place: ArmPlace | None = None, address: str = ""
+        self,
+        database: Database,
+        connectors: ConnectorSet,
+        clock: Clock,
+        *,
+        place: ArmPlace | None = None,
+        vault: Vault | None = None,
+        address: str = "",
     ) -> None:
         """`address` is the server's own, for the addresses that playbooks give away."""
         self._database = database
+        self._vault = vault
         self._connectors = connectors
         self._clock = clock
         self._place = place or ArmPlace()
@@ -129,7 +141,7 @@ class Library:
     ) -> list[Draft]:
         """Keep every playbook of a document as a draft; one of the same name gets the text as its new draft."""
         checked = self.check(name, document, parameters=parameters)
-        source = _text_of(document)
+        source = _text_of(document) if not isinstance(document, bytes) or not is_zip(document) else ""
         with self._database.transaction() as session:
             if not checked.workflows:
                 return [self._write(session, self._named(session, name), source, None, checked, by)]
@@ -183,14 +195,16 @@ class Library:
         if one is None and not problems:
             called = f" called {row.name}" if checked.workflows else ""
             problems = (Located("", 1, 1, "InvalidDefinition", f"there is no playbook{called} in this document"),)
-        row.source, row.changed_at, row.changed_by = source, self._clock.now(), by
+        row.source = source if one is None or one.source is None else one.source
+        row.changed_at, row.changed_by = self._clock.now(), by
         row.definition_text = orjson.dumps(one.definition).decode() if one else None
-        row.parameters = dict(one.parameters) if one else {}
+        row.parameters = sealed(one.parameters, one.found.secure, row.playbook_id, self._vault) if one else {}
         row.problems = [problem.as_json() for problem in problems]
         row.ignored = checked.ignored
         session.flush()
         connectors = {use.connector for use in one.workflow.connections.values()} if one else set()
-        return Draft(row.playbook_id, row.name, row.changed_at, problems, tuple(checked.ignored), tuple(sorted(connectors)))
+        needs = tuple(checked.needs_deployment)
+        return Draft(row.playbook_id, row.name, row.changed_at, problems, tuple(checked.ignored), tuple(sorted(connectors)), needs)
 
     def publish(self, playbook_id: str, *, by: str) -> str:
         """Make the draft the version that new runs take; gives its id. Refused while the draft has problems."""
@@ -270,7 +284,8 @@ class Library:
             row = session.get(PlaybookVersion, version_id)
         if row is None:
             raise NotFound("playbook version", version_id)
-        workflow, _ = read_workflow(row.name, row.definition, row.parameters, self._connectors, address=self._address)
+        parameters = opened(row.parameters, row.playbook_id, self._vault)
+        workflow, _ = read_workflow(row.name, row.definition, parameters, self._connectors, address=self._address)
         made = Published(row.playbook_id, row.name, version_id, workflow)
         with self._lock:
             self._versions[version_id] = made

@@ -20,6 +20,7 @@ from guardship.playbooks.arm.found import (
 from guardship.playbooks.arm.lenient_json import JsonSyntax, Places, decode, parse_noting
 from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.arm.standard import is_zip, read_app, unzipped
+from guardship.playbooks.arm.symbols import MISSING
 from guardship.playbooks.arm.template import read_template
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.definition import Path, Problem, Workflow
@@ -76,10 +77,10 @@ def check_document(
 
     A document is a template, a definition, or a zip of Standard workflows; `parameters` are values by name, or a parameter file.
     """
-    if isinstance(document, bytes) and is_zip(document):
-        return check_folder(unzipped(document), connectors, parameters=parameters)
     checked = Checked()
     try:
+        if isinstance(document, bytes) and is_zip(document):
+            return check_folder(unzipped(document), connectors, parameters=parameters)
         text = decode(document)
         parsed = parse_noting(text)
         found = read_template(parsed.content, name, parameters, place, now)
@@ -161,7 +162,7 @@ def _check(one: FoundWorkflow, found: list[Problem], unusable: set[Path], places
     workflow, problems = read_workflow(one.name, one.definition, one.parameters, connectors)
     own = [_located(problem, (), places) for problem in found if _is_below(problem.path, (one.path,))]
     # Where a value could not be worked out, that is told; what it leads to is not told again.
-    apart = [problem for problem in problems if (*one.path, *problem.path) not in unusable]
+    apart = [problem for problem in problems if (*one.path, *problem.path) not in unusable and MISSING not in problem.message]
     located = [*own, *[_located(problem, one.path, places) for problem in apart]]
     return CheckedWorkflow(one.name, one.definition, one.parameters, workflow, tuple(located), one)
 

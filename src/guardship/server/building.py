@@ -178,7 +178,7 @@ def _playing(
     own = (children, batches, AzureFunction(http), JavaScript(layout.jobs / "code"))
     connectors = _connectors(settings, jobs, http, clouds, database, clock, own)
     connections = Connections(database, vault, clock)
-    library = Library(database, connectors, clock, address=url)
+    library = Library(database, connectors, clock, vault=vault, address=url)
     fault_points = FaultPoints(settings.fault_points)
     journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
     runner = Runner(journal, library, connectors, connections, clock, fault_points)

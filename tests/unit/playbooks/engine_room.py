@@ -187,7 +187,7 @@ def build(
     desk = Desk(world)
     children, batches = ChildRuns(), Batches(database, time)
     known = ConnectorSet([desk, children, batches, SecurityCenterAlert(), SentinelAlert(), *connectors])
-    library = Library(database, known, time, address="http://127.0.0.1:24080")
+    library = Library(database, known, time, vault=vault, address="http://127.0.0.1:24080")
     journal = Journal(database, blobs, Payloads(vault), time, points)
     runner = Runner(journal, library, known, Connections(database, vault, time), time, points, dispatch=dispatch)
     children.attach(library.published_named, runner.accept_soon)

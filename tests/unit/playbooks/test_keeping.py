@@ -9,8 +9,6 @@ import orjson
 import pytest
 
 from guardship.clock import HeldClock
-from guardship.playbooks.arm.place import ArmPlace
-from guardship.playbooks.arm.template import read_template
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.durations import read_duration
@@ -20,7 +18,6 @@ from guardship.playbooks.payloads import Payloads
 from guardship.storage.database import Database
 from guardship.storage.vault import Vault
 
-WORKFLOW = {"type": "Microsoft.Logic/workflows", "name": "w"}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -133,96 +130,3 @@ def test_a_wake_that_comes_twice_or_while_the_run_is_worked_on_is_not_lost() -> 
 )
 def test_durations_are_read(text: str, seconds: float | None) -> None:
     assert read_duration(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("expression", "value"),
-    [
-        ("[format('{0}-{1}', 'a', 1)]", "a-1"),
-        ("[concat(createArray(1), createArray(2))]", [1, 2]),
-        ("[uri('https://x/', '/y')]", "https://x/y"),
-        ("[createObject('a', 1)]", {"a": 1}),
-        ("[padLeft('7', 3, '0')]", "007"),
-        ("[tryGet(createObject('a', 1), 'b')]", None),
-        ("[base64('a')]", "YQ=="),
-        ("[length(createObject('a', 1))]", 1),
-        ("[if(equals('A', 'a'), 'same', 'other')]", "same"),
-        ("[coalesce(null(), 'x')]", "x"),
-        ("[split('a,b', createArray(','))]", ["a", "b"]),
-        ("[resourceId('Microsoft.Web/connections', 'c')]", "/subscriptions/S/resourceGroups/G/providers/Microsoft.Web/connections/c"),
-        ("[resourceId('R', 'Microsoft.Web/a/b', 'c', 'd')]", "/subscriptions/S/resourceGroups/R/providers/Microsoft.Web/a/c/b/d"),
-        ("[resourceId('T', 'R', 'Microsoft.Web/a', 'c')]", "/subscriptions/T/resourceGroups/R/providers/Microsoft.Web/a/c"),
-        ("[subscriptionResourceId('Microsoft.Web/a', 'c')]", "/subscriptions/S/providers/Microsoft.Web/a/c"),
-        ("[tenantResourceId('Microsoft.Web/a', 'c')]", "/providers/Microsoft.Web/a/c"),
-        ("[extensionResourceId('/x', 'Microsoft.Web/a', 'c')]", "/x/providers/Microsoft.Web/a/c"),
-        ("[subscription().tenantId]", "T"),
-        ("[tenant().tenantId]", "T"),
-        ("[environment().resourceManager]", "https://management.azure.com/"),
-        ("[deployment().name]", "guardship"),
-        ("[utcNow()]", "2026-11-24T00:00:00.000000Z"),
-        ("[length(uniqueString('a'))]", 13),
-        ("[length(guid('a'))]", 36),
-        ("[length(newGuid())]", 36),
-        ("[[literal]", "[literal]"),
-        ("[not closed", "[not closed"),
-    ],
-)
-def test_a_template_function_gives_what_it_gives_in_a_deployment(expression: str, value: Any) -> None:
-    resource = {
-        "type": "Microsoft.Logic/workflows",
-        "name": "w",
-        "properties": {"definition": {"actions": {"A": expression}, "triggers": {}}},
-    }
-    found = read_template({"resources": {"one": resource}}, "w", {}, ArmPlace("S", "T", "G", "westeurope"), NOW)
-    assert found.problems == []
-    assert found.workflows[0].definition["actions"]["A"] == value
-
-
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("[reference('x').y]", "only after a deployment"),
-        ("[nope()]", "'nope' is not known"),
-        ("[variables('none')]", "no variable called 'none'"),
-        ("[parameters('none')]", "no parameter called 'none'"),
-        ("[variables('Circle')]", "circle"),
-        ("[resourceId('x')]", "needs a type"),
-        ("[resourceId('Microsoft.Web/a', 'b', 'c')]", "needs 1 name, it was given 2"),
-        ("[concat(]", "missing here"),
-        ("[padLeft()]", "was not given what it needs"),
-    ],
-)
-def test_what_a_template_lacks_is_told_with_its_path(expression: str, words: str) -> None:
-    resource = {
-        "type": "Microsoft.Logic/workflows",
-        "name": "w",
-        "properties": {"definition": {"actions": {"A": expression}, "triggers": {}}},
-    }
-    document = {"variables": {"Circle": "[variables('Circle')]"}, "resources": [resource]}
-    found = read_template(document, "w", {}, ArmPlace(), NOW)
-    assert any(words in problem.message for problem in found.problems)
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"name": "w", "properties": {"definition": {"actions": {}}, "parameters": {"p": {"value": 1}}}},
-        {"definition": {"actions": {}}, "parameters": {"p": {"value": 1}}},
-        {
-            "resources": [
-                {
-                    "type": "Microsoft.Resources/deployments",
-                    "properties": {"template": {"resources": [{"type": "Microsoft.Logic/workflows", "name": "w"}]}},
-                }
-            ]
-        },
-    ],
-)
-def test_other_wrappings_of_a_playbook_are_read(document: dict[str, Any]) -> None:
-    found = read_template(document, "w", {}, ArmPlace(), NOW)
-    assert [one.name for one in found.workflows] == ["w"]
-
-
-@pytest.mark.parametrize("document", [[], {"x": 1}])
-def test_what_is_no_playbook_says_so(document: Any) -> None:
-    assert read_template(document, "w", {}, ArmPlace(), NOW).problems[0].code == "InvalidDefinition"

@@ -170,7 +170,10 @@ def test_a_template_that_lacks_a_value_names_it_and_loads_the_rest(room: Room) -
                 "properties": {
                     "definition": {
                         "triggers": {"manual": {"type": "Request"}},
-                        "actions": {"A": {"type": "Compose", "inputs": "[parameters('Who')]"}},
+                        "actions": {
+                            "A": {"type": "Compose", "inputs": "[parameters('Who')]"},
+                            "B": {"type": "Compose", "inputs": "[parameters('Who')]"},
+                        },
                     }
                 },
             }
@@ -178,8 +181,9 @@ def test_a_template_that_lacks_a_value_names_it_and_loads_the_rest(room: Room) -
     }
     draft = room.library.import_definition("", json.dumps(template, indent=1), by="ada")[0]
     assert draft.name == "lacking"
+    assert [problem.path for problem in draft.problems] == ["parameters.Who"]
     assert "'Who' has neither a value nor a default" in draft.problems[0].message
-    assert draft.problems[0].line == json.dumps(template, indent=1).splitlines().index('       "inputs": "[parameters(\'Who\')]"') + 1
+    assert draft.problems[0].line == json.dumps(template, indent=1).splitlines().index('  "Who": {') + 1
 
 
 def test_the_example_runs_its_runbook_with_the_host_of_the_alert(tmp_path: Path) -> None:

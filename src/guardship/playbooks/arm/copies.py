@@ -15,7 +15,6 @@ class Loop:
     count: Any
     body: Any = None
     steps: tuple[int, ...] = ()  # from `copy` to this loop
-    is_alone: bool = False  # the object is nothing but this loop, and becomes its array
 
     def wrong_count(self, count: Any) -> str | None:
         """0 is fine and makes nothing."""
@@ -29,8 +28,6 @@ class Loop:
 def loops_of(document: dict[str, Any]) -> list[Loop]:
     """The loops over properties in an object; a `copy` of any other shape is plain data."""
     written = field_of(document, "copy")
-    if isinstance(written, dict) and len(document) == 1 and _is_loop(written):
-        return [Loop(str(field_of(written, "name", "copy")), field_of(written, "count"), field_of(written, "input"), (), is_alone=True)]
     if not isinstance(written, list) or not written or not all(isinstance(entry, dict) and _is_loop(entry) for entry in written):
         return []
     return [

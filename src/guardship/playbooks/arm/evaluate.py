@@ -1,4 +1,5 @@
-"""Works out the `[…]` of a template. What cannot be worked out is reported with its place and stays as it is written.
+"""Works out the `[…]` of a template. What cannot be worked out is reported with its place and stays as it is written; what a value
+nobody gave is put into goes on with `<missing: …>` in its place, so that one thing that is missing is one problem.
 
 `[[text]` is the literal `[text]`. Every other string is kept verbatim, which is how the expressions of a playbook pass through.
 """
@@ -65,7 +66,7 @@ class Evaluator:
             return self._object(given, frame)
         if isinstance(given, list):
             return [self._inner(index, inner, frame) for index, inner in enumerate(given)]
-        return given
+        return self._looped(given, frame) if isinstance(given, Loop) else given
 
     def _inner(self, step: str | int, given: Any, frame: Frame) -> Any:
         if not isinstance(given, str | dict | list) or (isinstance(given, str) and not given.startswith("[")):
@@ -85,7 +86,7 @@ class Evaluator:
                 continue
             key = str(self._string(name, frame)) if name.startswith("[") else name
             made[key] = self._inner(name, inner, frame)
-        return made[loops[0].name] if len(loops) == 1 and loops[0].is_alone else made
+        return made
 
     def _looped(self, loop: Loop, frame: Frame) -> list[Any]:
         self._steps += ["copy", *loop.steps]

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from guardship.playbooks.actions.reading import field_of
+from guardship.playbooks.arm.copies import Loop
 from guardship.playbooks.arm.parameters import VaultSecret, is_secure, wrong_value
 from guardship.playbooks.arm.report import Report
 from guardship.playbooks.arm.symbols import ArmFailed, Secret, Unknown, revealed
@@ -157,7 +158,8 @@ def _variables(document: Any) -> dict[str, tuple[str, _Variable]]:
     loops = document.get("copy")
     for index, loop in enumerate(loops if isinstance(loops, list) else ()):
         if isinstance(loop, dict) and isinstance(name := field_of(loop, "name"), str):
-            made[name.casefold()] = (name, _Variable({"copy": loop}, ("variables", "copy", index)))
+            body = Loop(name, field_of(loop, "count"), field_of(loop, "input"), (index,))
+            made[name.casefold()] = (name, _Variable(body, ("variables",)))
     return made
 
 

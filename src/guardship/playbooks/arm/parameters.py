@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guardship.playbooks.actions.reading import field_of
+from guardship.playbooks.arm.lenient_json import JsonSyntax, decode, parse
 from guardship.playbooks.arm.symbols import Unknown
 from guardship.playbooks.expressions.values import json_text, same
 
@@ -31,6 +32,14 @@ class VaultSecret:
 
     vault_id: str
     secret_name: str
+
+
+def read_parameter_file(document: str | bytes) -> dict[str, Any]:
+    """The values of a `deploymentParameters.json`; raises JsonSyntax when it is no such file."""
+    content = parse(decode(document))
+    if not isinstance(content, dict) or not isinstance(field_of(content, "parameters"), dict):
+        raise JsonSyntax("this is not a parameter file", hint='it looks like {"parameters": {"Name": {"value": "…"}}}')
+    return given_values({"parameters": field_of(content, "parameters")})
 
 
 def given_values(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def unzipped(document: bytes) -> dict[str, bytes]:
                 raise JsonSyntax(f"the zip holds more than {MOST_FILES} files or {MOST_BYTES} bytes")
             return {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        return {"": f"this zip cannot be read: {error}".encode()}
+        raise JsonSyntax(f"this zip cannot be read: {error}") from error
 
 
 def files_of(folder: FilePath) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 from guardship.playbooks.expressions.syntax import Node
 from guardship.playbooks.expressions.values import EvaluationFailed, Value, json_text, text_of
 
+MISSING = "<missing: "  # begins what stands for a value that nobody gave
 _MOST_SHOWN = 400
 
 
@@ -37,7 +38,7 @@ class Unknown(str):
     @staticmethod
     def of(shown: str, *, is_deferred: bool, text: str | None = None) -> "Unknown":
         short = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
-        written = text if text is not None else f"<known after deployment: {short}>" if is_deferred else f"<missing: {short}>"
+        written = text if text is not None else f"<known after deployment: {short}>" if is_deferred else f"{MISSING}{short}>"
         made = Unknown(written.replace("@{", "@@{"))
         made.shown, made.is_deferred = short, is_deferred
         return made
