@@ -172,8 +172,10 @@ def _is_below(path: Path, parents: tuple[Path, ...]) -> bool:
 
 
 def _located(problem: Problem, parent: Path, places: _LazyPlaces) -> Located:
+    """With a parent, the problem is of a text as the template has built it, whose offsets are not those of the document."""
     span = places.locate((*parent, *problem.path))
-    if problem.end > problem.start and not places.text.startswith('"[', span.start):  # a text built by the template has other offsets
+    is_built = bool(parent) and places.text.startswith('"[', span.start)
+    if problem.end > problem.start and not is_built:
         span = places.locate((*parent, *problem.path), problem.start, problem.end)
     return Located(shown_path(problem.path), span.line, span.column, problem.code, problem.message, problem.hint)
 
