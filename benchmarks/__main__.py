@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cut_off, engine_alone, ingest_rows, server_start, waiting, webhook
+from benchmarks import cut_off, engine_alone, ingest_rows, load, server_start, waiting, webhook
 from benchmarks.figures import Figure, table
 
 
@@ -20,6 +20,7 @@ def _parts(given: argparse.Namespace) -> dict[str, Callable[[Path], list[Figure]
     is_quick: bool = given.quick
     return {
         "engine": lambda folder: engine_alone.figures(folder, is_quick=is_quick),
+        "load": lambda _: load.figures(given.templates, is_quick=is_quick),
         "webhook": lambda folder: webhook.figures(folder, is_quick=is_quick, bench_scripts=given.bench_scripts),
         "ingest": lambda folder: ingest_rows.figures(folder, is_quick=is_quick),
         "waiting": lambda folder: waiting.figures(folder, is_quick=is_quick),
@@ -31,10 +32,11 @@ def _parts(given: argparse.Namespace) -> dict[str, Callable[[Path], list[Figure]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--only", action="append", default=[], help="engine, webhook, ingest, waiting, server or cut-off; may be given again"
+        "--only", action="append", default=[], help="engine, load, webhook, ingest, waiting, server or cut-off; may be given again"
     )
     parser.add_argument("--quick", action="store_true", help="few of everything: shows that it runs, not how fast it is")
     parser.add_argument("--bench-scripts", type=Path, help="folder with a wfload.py that also puts its load on the webhook")
+    parser.add_argument("--templates", type=Path, help="folder with templates to load in place of the one that is shipped")
     given = parser.parse_args()
     parts = _parts(given)
     unknown = [name for name in given.only if name not in parts]

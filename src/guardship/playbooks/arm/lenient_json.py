@@ -94,26 +94,22 @@ class Places:
 
     def locate(self, path: Path, start: int = 0, end: int = 0) -> Span:
         """The span of the value at `path`, or of the nearest thing round it; `start` and `end` are offsets inside a string value."""
-        here = self._root
+        here: _Place | int = self._root
         for step in path:
-            found = here.inside.get(step) if here.inside else None
-            if found is None and here.inside and isinstance(step, str):
-                folded = step.casefold()
-                found = next((place for name, place in here.inside.items() if isinstance(name, str) and name.casefold() == folded), None)
+            found = None if isinstance(here, int) else here.at(step)
             if found is None:
-                break
+                position = self._begin(here)
+                return Span.of(self._text, position, position + 1)
             here = found
-        else:
-            return self._inside(here, start, end)
-        position = self._begin(here)
-        return Span.of(self._text, position, position + 1)
+        return self._inside(here, start, end)
 
-    def _begin(self, place: "_Place") -> int:
+    def _begin(self, place: "_Place | int") -> int:
         """The first character of a value; comments before it count as space."""
-        match = _GAP.match(self._text, place.position)
-        return match.end() if match is not None else place.position
+        position = place if isinstance(place, int) else place.position
+        match = _GAP.match(self._text, position)
+        return match.end() if match is not None else position
 
-    def _inside(self, place: "_Place", start: int, end: int) -> Span:
+    def _inside(self, place: "_Place | int", start: int, end: int) -> Span:
         position = self._begin(place)
         match = _STRING.match(self._text, position)
         if match is None:
@@ -125,45 +121,56 @@ class Places:
 
 
 class _Place:
-    """`position` is where a value may begin: right after what stands before it."""
+    """An object or array: where it may begin, right after what stands before it, and what is in it. A plain value is its position alone."""
 
     __slots__ = ("inside", "position")
 
     def __init__(self, position: int) -> None:
         self.position = position
-        self.inside: dict[str | int, _Place] | None = None
+        self.inside: dict[str | int, _Place | int] = {}
+
+    def at(self, step: str | int) -> "_Place | int | None":
+        """By its name, in any case when it is not there as it is spelled."""
+        found = self.inside.get(step)
+        if found is not None or isinstance(step, int):
+            return found
+        folded = step.casefold()
+        return next((place for name, place in self.inside.items() if isinstance(name, str) and name.casefold() == folded), None)
 
 
 def _walk(text: str) -> tuple[_Place, list[tuple[Path, int]]]:
     """The places in a text that is JSON already, and the names that stand twice. Only strings and brackets are looked at."""
-    root = here = _Place(0)
-    waiting = root  # the place of the next value
+    here = whole = _Place(0)
+    step: str | int = 0  # of the value that comes next
+    inside = whole.inside = {0: 0}
     outer: list[tuple[_Place, str | int]] = []
-    step: str | int = 0
     duplicates: list[tuple[Path, int]] = []
     for match in _PIECE.finditer(text):
         sign = text[match.start()]
         if sign == '"':
-            if match[2] and here.inside is not None:
+            if match[2]:
                 name = match[1][1:-1]
                 step = json.loads(f'"{name}"', strict=False) if "\\" in name else name
-                if step in here.inside:
+                if step in inside:
                     duplicates.append(((*[each for _, each in outer[1:]], step), match.start()))
-                waiting = here.inside[step] = _Place(match.end())
+                inside[step] = match.end()
         elif sign in "{[":
             outer.append((here, step))
-            here = waiting
-            here.inside = {}
+            position = inside[step]
+            inner = inside[step] = _Place(position if isinstance(position, int) else position.position)
+            here, inside = inner, inner.inside
             if sign == "[":
                 step = 0
-                waiting = here.inside[0] = _Place(match.end())
+                inside[0] = match.end()
         elif sign == ",":
-            if here.inside is not None and 0 in here.inside:
-                step = len(here.inside)
-                waiting = here.inside[step] = _Place(match.end())
+            if isinstance(step, int):
+                step += 1
+                inside[step] = match.end()
         elif outer:
             here, step = outer.pop()
-    return root, duplicates
+            inside = here.inside
+    first = whole.inside[0]
+    return (first if isinstance(first, _Place) else whole), duplicates
 
 
 def _is_plain(text: str) -> bool:

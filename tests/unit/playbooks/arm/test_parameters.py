@@ -79,7 +79,7 @@ def test_a_parameter_without_a_value_is_asked_for_once_and_the_rest_loads() -> N
 
 
 def test_a_value_for_no_parameter_is_refused_with_the_nearest() -> None:
-    found = found_in({}, {"Wrkspace": "x"}, parameters={"Workspace": {"type": "string"}})
+    found = found_in({}, {"WorkspaceX": "x"}, parameters={"Workspace": {"type": "string"}})
     assert [(problem.code, problem.hint) for problem in found.problems] == [("UnknownParameter", "did you mean Workspace?")]
 
 

@@ -114,7 +114,11 @@ def test_what_has_no_value_is_asked_for_once_with_its_place() -> None:
 
 
 def test_connections_that_cannot_run_are_refused_by_name() -> None:
-    kinds = {"serviceProviderConnections": {"sql": {}}, "agentConnections": {"model": {}}, "functionConnections": {"fn": {}}}
+    kinds: dict[str, Any] = {
+        "serviceProviderConnections": {"sql": {}},
+        "agentConnections": {"model": {}},
+        "functionConnections": {"fn": {}},
+    }
     checked = check(app(**{"connections.json": {**CONNECTIONS, **kinds}}))
     assert [(problem.code, problem.path) for problem in checked.problems] == [
         ("UnsupportedConnection", "connections.json: serviceProviderConnections.sql"),

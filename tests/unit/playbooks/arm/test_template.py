@@ -225,7 +225,8 @@ def test_a_loop_that_is_not_round_this_is_refused() -> None:
 
 
 def test_a_copy_of_another_shape_is_plain_data() -> None:
-    for value in ({"copy": "x"}, {"copy": [1]}, {"copy": []}, {"copy": {"count": 1, "input": 2}}):
+    shapes: list[Any] = ["x", [1], [], {"count": 1, "input": 2}]
+    for value in ({"copy": shape} for shape in shapes):
         assert evaluated(value) == value
 
 
@@ -355,7 +356,7 @@ EXPRESSIONS = st.recursive(
 @given(EXPRESSIONS)
 @settings(max_examples=150, deadline=None)
 def test_a_template_that_is_loaded_twice_gives_the_same(expression: str) -> None:
-    template = {
+    template: dict[str, Any] = {
         "parameters": {"p": {"type": "int", "defaultValue": 1}},
         "variables": {"v": {"a": f"[{expression.replace('variables', 'length')}]"}},
     }
