@@ -310,4 +310,5 @@ def _text_of(document: str | bytes) -> str:
     try:
         return decode(document)
     except JsonSyntax:
-        return bytes(document, "utf-8").decode() if isinstance(document, str) else document.decode("utf-8", errors="replace")
+        written = document.encode("utf-8", errors="replace") if isinstance(document, str) else document
+        return written.decode("utf-8", errors="replace")

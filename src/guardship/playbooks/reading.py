@@ -226,7 +226,8 @@ class _Structure:
         if owner is not None:
             self.reading.problem(path, "InitializeVariable stands at top level only", "InvalidDefinition")
         inputs = field_of(document, "inputs")
-        for entry in field_of(inputs, "variables") or [] if isinstance(inputs, dict) else []:
+        listed = field_of(inputs, "variables") if isinstance(inputs, dict) else None
+        for entry in listed if isinstance(listed, list) else ():
             if isinstance(entry, dict):
                 name = str(field_of(entry, "name", ""))
                 if name.casefold() in {known.casefold() for known in self.variables}:

@@ -16,7 +16,7 @@ from guardship.playbooks.arm.names import Given, Names, OwnFunction, told_as
 from guardship.playbooks.arm.parameters import wrong_value
 from guardship.playbooks.arm.place import Deployment
 from guardship.playbooks.arm.report import Report
-from guardship.playbooks.arm.symbols import ArmFailed, Secret, Unknown, revealed, secrets_in, shown_value
+from guardship.playbooks.arm.symbols import ArmFailed, Secret, Unknown, revealed, secrets_in, shown_value, spread
 from guardship.playbooks.definition import Path
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.evaluate import look_up
@@ -242,7 +242,9 @@ class Evaluator:
             raise ArmFailed(f"The template function '{entry.name}' cannot work with {kinds}.") from error
 
     def _on_secrets(self, entry: Entry, arguments: list[Any], secrets: list[Secret]) -> Any:
-        """With the values in the clear; what is told of a failure does not hold them."""
+        """With the values in the clear; what is told of a failure does not hold them. A lambda gets each as the secret it is."""
+        if any(isinstance(argument, _Lambda) for argument in arguments):
+            return self._performed(entry, [spread(argument) for argument in arguments])
         try:
             made = self._performed(entry, [revealed(argument) for argument in arguments])
         except EvaluationFailed:
@@ -255,7 +257,7 @@ class Evaluator:
         """It sees its own parameters alone."""
         declared = {str(entry.get("name", "")): entry for entry in function.parameters}
         for (name, entry), value in zip(declared.items(), arguments, strict=True):
-            wrong = wrong_value(revealed(value), entry)
+            wrong = wrong_value(revealed(value), entry, is_hidden=any(secrets_in(value)))
             if wrong is not None:
                 raise ArmFailed(
                     f"The value of '{name}' of the template's function '{function.name}' does not fit: {wrong}.", "InvalidParameter"

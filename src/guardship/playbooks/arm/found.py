@@ -13,7 +13,7 @@ class FoundWorkflow:
     name: str
     path: Path  # of the definition in the document
     definition: Any
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(repr=False)  # with secure values in the clear
     secure: frozenset[str] = frozenset()  # parameters whose values are not for the eye
     is_enabled: bool = True
     kind: str = ""  # Stateful or Stateless, of a Standard workflow

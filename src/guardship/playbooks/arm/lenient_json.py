@@ -10,6 +10,7 @@ from typing import Any
 
 from guardship.errors import Span, TextError
 from guardship.playbooks.definition import Path
+from guardship.playbooks.expressions.values import LEAST_INT, MOST_INT
 
 _TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -17,6 +18,7 @@ _TRAILING = re.compile(rf"{_TEXT}|,(?=\s*[}}\]])", re.DOTALL)
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _PIECE = re.compile(rf"({_TEXT})(\s*:)?|[{{}}\[\],]", re.DOTALL)
 _GAP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 MOST_CHARACTERS = 32 * 1024 * 1024
 
@@ -28,6 +30,7 @@ class JsonSyntax(TextError):
 def decode(document: str | bytes) -> str:
     """The text without its byte order mark."""
     if isinstance(document, str):
+        _refuse_halves(document)
         return document.removeprefix("\ufeff")
     encoding = "utf-16" if document[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -64,7 +67,7 @@ def parse_noting(text: str) -> Parsed:
             parsed.has_duplicates = True
         return made
 
-    decoder = json.JSONDecoder(object_pairs_hook=object_of, parse_constant=_refuse_constant, strict=False)
+    decoder = json.JSONDecoder(object_pairs_hook=object_of, parse_int=_whole, parse_constant=_refuse_constant, strict=False)
     try:
         try:
             parsed.content = decoder.decode(text)
@@ -74,7 +77,23 @@ def parse_noting(text: str) -> Parsed:
         raise JsonSyntax(f"this is not JSON: {error.msg}", span=Span.of(text, error.pos, error.pos + 1)) from error
     except RecursionError as error:
         raise JsonSyntax("this JSON is nested too deep") from error
+    if (half := _SURROGATE.search(text)) is not None:
+        _refuse_halves(json.dumps(parsed.content, ensure_ascii=False), Span.of(text, half.start(), half.end()))
     return parsed
+
+
+def _whole(figures: str) -> int | float:
+    """What does not fit 64 bits is a double, as in .NET."""
+    number = int(figures) if len(figures) <= 20 else LEAST_INT - 1
+    return number if LEAST_INT <= number <= MOST_INT else float(figures)
+
+
+def _refuse_halves(text: str, span: Span | None = None) -> None:
+    """A half of a pair of characters cannot be kept, nor sent anywhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise JsonSyntax("this text holds half of a character, a lone surrogate", span=span) from error
 
 
 def _refuse_constant(name: str) -> Any:

@@ -9,7 +9,7 @@ from guardship.playbooks.actions.reading import field_of
 from guardship.playbooks.arm.copies import Loop
 from guardship.playbooks.arm.parameters import VaultSecret, is_secure, wrong_value
 from guardship.playbooks.arm.report import Report
-from guardship.playbooks.arm.symbols import ArmFailed, Secret, Unknown, revealed
+from guardship.playbooks.arm.symbols import ArmFailed, Secret, Unknown, revealed, secrets_in
 from guardship.playbooks.definition import Path, Problem
 from guardship.playbooks.expressions.values import Value
 
@@ -98,13 +98,13 @@ class Names:
             return self._asked_for(spelled, declared, place, value)
         if isinstance(value, Unknown):
             return value
-        wrong = wrong_value(revealed(value), declared)
+        wrong = wrong_value(revealed(value), declared, is_hidden=any(secrets_in(value)))
         if wrong is not None:
             self._report.problem(place, f"the value of the template parameter '{spelled}' does not fit: {wrong}", "InvalidParameter")
         if not is_secure(declared):
             return value
         self._report.has_secrets = True
-        return Secret.of(revealed(value), spelled)
+        return Secret.of(revealed(value), spelled, is_derived=isinstance(value, Secret) and value.is_derived)
 
     def _asked_for(self, spelled: str, declared: Mapping[str, Any], place: Path, vault: VaultSecret | None) -> Unknown:
         message = f"the template parameter '{spelled}' has neither a value nor a default"
@@ -170,9 +170,9 @@ def _functions(document: Any, path: Path) -> dict[str, OwnFunction]:
         for name, member in members.items() if isinstance(members, dict) else ():
             output = field_of(member, "output") if isinstance(member, dict) else None
             if isinstance(output, dict):
-                listed = field_of(member, "parameters") or []
+                listed = field_of(member, "parameters")
                 called = f"{field_of(group, 'namespace', '')}.{name}"
-                parameters = tuple(entry for entry in listed if isinstance(entry, dict))
+                parameters = tuple(entry for entry in listed if isinstance(entry, dict)) if isinstance(listed, list) else ()
                 found[called.casefold()] = OwnFunction(called, (*path, index, "members", name), parameters, output)
     return found
 

@@ -71,8 +71,8 @@ def is_secure(declared: Mapping[str, Any]) -> bool:
     return str(field_of(declared, "type", "")).lower() in SECURE
 
 
-def wrong_value(value: Any, declared: Mapping[str, Any]) -> str | None:
-    """Why a value does not fit its declaration, or None. A secure value is not told."""
+def wrong_value(value: Any, declared: Mapping[str, Any], *, is_hidden: bool = False) -> str | None:
+    """Why a value does not fit its declaration, or None. A secure value is not told, nor one that is hidden."""
     kind = str(field_of(declared, "type", "")).lower()
     if kind not in _TYPES:
         return f"there is no parameter type {field_of(declared, 'type')}" if kind else None
@@ -80,15 +80,15 @@ def wrong_value(value: Any, declared: Mapping[str, Any]) -> str | None:
         return None
     wanted, python_type = _TYPES[kind]
     if not isinstance(value, python_type) or (isinstance(value, bool) and kind != "bool"):
-        return f"it must be {wanted}" if kind in SECURE else f"it must be {wanted}, not {_shown(value)}"
-    return _outside(value, declared, kind)
+        return f"it must be {wanted}" if is_hidden or kind in SECURE else f"it must be {wanted}, not {_shown(value)}"
+    return _outside(value, declared, is_hidden=is_hidden or kind in SECURE)
 
 
-def _outside(value: Any, declared: Mapping[str, Any], kind: str) -> str | None:
+def _outside(value: Any, declared: Mapping[str, Any], *, is_hidden: bool) -> str | None:
     allowed = field_of(declared, "allowedValues")
     if isinstance(allowed, list) and not _is_allowed(value, allowed):
         listed = ", ".join(map(_shown, allowed))
-        return f"it is not one of {listed}" if kind in SECURE else f"{_shown(value)} is not one of {listed}"
+        return f"it is not one of {listed}" if is_hidden else f"{_shown(value)} is not one of {listed}"
     for least_name, most_name, words in _BOUNDS:
         measured = value if least_name == "minValue" else len(value) if isinstance(value, str | list) else None
         if not isinstance(measured, int) or isinstance(measured, bool):

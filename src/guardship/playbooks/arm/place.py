@@ -34,3 +34,13 @@ class Deployment:
     name: str = "guardship"
     template: Mapping[str, Any] = field(default_factory=dict)
     draw: Callable[[], uuid.UUID] = uuid.uuid4  # what `newGuid` gives
+
+    @property
+    def base_path(self) -> str:
+        """What ids begin with: the resource group, or what the template's schema says it is deployed to."""
+        schema = str(self.template.get("$schema", "")).lower()
+        if "/subscriptiondeploymenttemplate.json" in schema:
+            return self.place.subscription_path
+        if "/managementgroupdeploymenttemplate.json" in schema:
+            return f"/providers/Microsoft.Management/managementGroups/{self.place.tenant_id}"
+        return "" if "/tenantdeploymenttemplate.json" in schema else self.place.group_path

@@ -74,13 +74,13 @@ def read_custom_connector(name: str, resource: Mapping[str, Any]) -> FoundCustom
     return FoundCustomConnector(name, shown, backend or service_uri(swagger), operations_of(swagger), uri)
 
 
-def read_role_assignment(name: str, kind: str, resource: Mapping[str, Any], group_path: str) -> FoundRoleAssignment:
-    """Its scope is its own, or the resource it extends, or the resource group."""
+def read_role_assignment(name: str, kind: str, resource: Mapping[str, Any], base_path: str) -> FoundRoleAssignment:
+    """Its scope is its own, or the resource it extends, or what the template is deployed to."""
     properties = object_of(resource, "properties")
     role_id = text_in(properties, "roleDefinitionId").rstrip("/").rsplit("/", 1)[-1].lower()
-    scope = text_in(resource, "scope") or text_in(properties, "scope") or _extended(kind, name, group_path) or group_path
+    scope = text_in(resource, "scope") or text_in(properties, "scope") or _extended(kind, name, base_path) or base_path
     if not scope.startswith("/"):
-        scope = f"{group_path}/providers/{scope.strip('/')}"
+        scope = f"{base_path}/providers/{scope.strip('/')}"
     return FoundRoleAssignment(
         name.rsplit("/", 1)[-1],
         role_id,
@@ -91,14 +91,14 @@ def read_role_assignment(name: str, kind: str, resource: Mapping[str, Any], grou
     )
 
 
-def _extended(kind: str, name: str, group_path: str) -> str:
+def _extended(kind: str, name: str, base_path: str) -> str:
     """`Microsoft.KeyVault/vaults/providers/roleAssignments` called `kv/Microsoft.Authorization/…` extends the vault."""
     parent = kind.lower().partition("/providers/")[0]
     if parent == kind.lower():
         return ""
     provider, *types = kind[: len(parent)].split("/")
     pairs = "/".join(f"{each}/{called}" for each, called in zip(types, name.split("/"), strict=False))
-    return f"{group_path}/providers/{provider}/{pairs}"
+    return f"{base_path}/providers/{provider}/{pairs}"
 
 
 @cache

@@ -80,6 +80,16 @@ def revealed(value: Any) -> Any:
     return value
 
 
+def spread(value: Any) -> Any:
+    """A secret array or object as one that holds secrets."""
+    if not isinstance(value, Secret):
+        return value
+    label, inner = value.label, value.value
+    if isinstance(inner, list):
+        return [Secret.of(item, label) for item in inner]
+    return {name: Secret.of(held, label) for name, held in inner.items()} if isinstance(inner, dict) else value
+
+
 def shown_value(value: object) -> str:
     """As it would stand in an expression."""
     match value:

@@ -154,11 +154,11 @@ class _Reader:
             "microsoft.web/customapis": lambda made: self._found.custom_connectors.append(read_custom_connector(called, made)),
             "microsoft.security/automations": lambda made: self._found.automations.append(read_security_automation(called, made)),
         }
-        group_path = evaluator.deployment.place.group_path
+        base_path = evaluator.deployment.base_path
         if folded in _RULES:
             readers[folded] = lambda made: self._rule(called, made)
         elif folded == "microsoft.authorization/roleassignments" or folded.endswith("/providers/roleassignments"):
-            readers[folded] = lambda made: self._found.role_assignments.append(read_role_assignment(called, kind, made, group_path))
+            readers[folded] = lambda made: self._found.role_assignments.append(read_role_assignment(called, kind, made, base_path))
         read = readers.get(folded)
         if read is None:
             self._found.ignored.append(f"{kind} {called}")
@@ -185,7 +185,8 @@ class _Reader:
         if isinstance(inner, str):
             inner = evaluator.value(inner, where, frame)
         if not isinstance(inner, dict):
-            link = text_in(object_of(properties, "templateLink"), "uri")
+            linked = object_of(properties, "templateLink")
+            link = text_in(linked, "uri") or text_in(linked, "id") or text_in(linked, "relativePath")
             self._found.ignored.append(f"Microsoft.Resources/deployments {called}" + (f" (linked template {link})" if link else ""))
             return
         scope = text_in(object_of(properties, "expressionEvaluationOptions"), "scope", "outer").lower()

@@ -66,6 +66,23 @@ def test_a_name_that_stands_twice_counts_last_and_is_named() -> None:
     assert not parse_noting('{"a": 1, "A": 2}').has_duplicates
 
 
+@pytest.mark.parametrize(
+    ("figures", "value"),
+    [("-9223372036854775808", -(2**63)), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", 2.0**63), ("1" + "0" * 30, 1e30)],
+)
+def test_a_number_that_does_not_fit_64_bits_is_a_double(figures: str, value: float) -> None:
+    made = parse(f'{{"a": {figures}}}')["a"]
+    assert (made, type(made)) == (value, type(value))
+
+
+def test_half_of_a_character_is_refused_with_its_place() -> None:
+    assert parse('{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
+    with pytest.raises(JsonSyntax, match="line 2, column 8"):
+        parse('{\n "a": "\\ud83d"}')
+    with pytest.raises(JsonSyntax, match="half of a character"):
+        decode('{"a": "\ud83d"}')
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
 )

@@ -190,6 +190,39 @@ def test_a_secure_value_that_does_not_fit_is_not_told() -> None:
     assert "1234" not in str(found.problems)
 
 
+OWN = [
+    {
+        "namespace": "n",
+        "members": {"f": {"parameters": [{"name": "p", "type": "int"}], "output": {"type": "int", "value": "[int(parameters('p'))]"}}},
+    }
+]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[n.f(parameters('Key'))]",
+        "[map(createArray(parameters('Key')), lambda('k', int(lambdaVariables('k'))))]",
+        "[map(createArray(parameters('Key')), lambda('k', n.f(lambdaVariables('k'))))]",
+        "[map(parameters('Many'), lambda('k', int(lambdaVariables('k').inner)))]",
+        "[toObject(createArray(parameters('Key')), lambda('k', lambdaVariables('k')))]",
+        "[mapValues(parameters('Many')[0], lambda('k', int(lambdaVariables('k'))))]",
+    ],
+)
+def test_no_function_of_functions_tells_a_secure_value(expression: str) -> None:
+    parameters = {**KEY, "Many": {"type": "secureObject"}}
+    found = found_in({"A": expression}, {"Key": SECRET, "Many": [{"inner": SECRET}]}, parameters=parameters, functions=OWN)
+    assert found.problems
+    assert SECRET not in str(found)
+
+
+def test_what_a_lambda_makes_of_secure_values_is_secure() -> None:
+    expression = "[map(createArray(parameters('Key'), 'plain'), lambda('k', toUpper(lambdaVariables('k'))))]"
+    one = found_in({"A": expression}, {"Key": SECRET}, parameters=KEY).workflows[0]
+    assert one.definition["actions"]["A"] == ["@parameters('secure_Key')", "@parameters('secure_Key_2')"]
+    assert one.parameters == {"secure_Key": SECRET.upper(), "secure_Key_2": "PLAIN"}
+
+
 def test_no_output_tells_a_secure_value() -> None:
     template = {"parameters": KEY, "resources": [], "outputs": {"o": {"type": "string", "value": "[parameters('Key')]"}}}
     assert read(template, {"Key": SECRET}).outputs == {"o": "***"}

@@ -1,7 +1,9 @@
 """What is read of a template: its resources in every form they are written in, and what is told of the rest."""
 
+import copy
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,6 +288,26 @@ def test_a_template_that_the_content_hub_packs_is_read_as_one() -> None:
     assert read({"resources": [{**carrier, "properties": {}}]}).ignored == [f"{carrier['type']} c"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "base"),
+    [
+        ("2019-04-01/deploymentTemplate.json#", "/subscriptions/S/resourceGroups/G"),
+        ("2018-05-01/subscriptionDeploymentTemplate.json#", "/subscriptions/S"),
+        ("2019-08-01/managementGroupDeploymentTemplate.json#", "/providers/Microsoft.Management/managementGroups/T"),
+        ("2019-08-01/tenantDeploymentTemplate.json#", ""),
+    ],
+)
+def test_the_schema_says_what_a_template_is_deployed_to(schema: str, base: str) -> None:
+    document: dict[str, Any] = {"$schema": f"https://schema.management.azure.com/schemas/{schema}"}
+    assert evaluated("[resourceId('Microsoft.Web/a', 'b')]", **document) == f"{base}/providers/Microsoft.Web/a/b"
+
+
+def test_where_a_template_was_linked_from_is_known_after_a_deployment() -> None:
+    found = found_in({"A": "[uri(deployment().properties.templateLink.uri, 'x.json')]"})
+    assert [one.expression for one in found.needs_deployment] == ["uri(deployment().properties.templateLink.uri, 'x.json')"]
+    assert found.problems == []
+
+
 # ---- other documents
 
 
@@ -363,3 +385,69 @@ def test_a_template_that_is_loaded_twice_gives_the_same(expression: str) -> None
     first, second = (found_in({"A": f"[{expression}]"}, **template) for _ in range(2))
     assert first.workflows == second.workflows
     assert (first.problems, first.needs_deployment) == (second.problems, second.needs_deployment)
+
+
+def whole_template() -> dict[str, Any]:
+    """Something of everything, to be broken in one place after the other."""
+    inner = {
+        "parameters": {"a": {"type": "int"}, "k": {"type": "secureString"}},
+        "functions": [{"namespace": "n", "members": {"f": {"parameters": [{"name": "p"}], "output": {"value": "[parameters('p')]"}}}}],
+        "variables": {"copy": [{"name": "v", "count": 2, "input": "[n.f(copyIndex('v'))]"}]},
+        "resources": [
+            {"type": "Microsoft.Web/customApis", "name": "c", "properties": {"swagger": {"paths": {"/a": {"get": {"parameters": [{}]}}}}}},
+            {"type": "Microsoft.Web/connections", "name": "c", "properties": {"api": {"id": "/a"}, "parameterValues": {"x": 1}}},
+            {
+                "type": "Microsoft.Security/automations",
+                "name": "s",
+                "properties": {"sources": [{"ruleSets": [{"rules": [{}]}]}], "actions": [{}], "scopes": [{}]},
+            },
+            {
+                "type": "Microsoft.SecurityInsights/automationRules",
+                "name": "r",
+                "properties": {
+                    "triggeringLogic": {"conditions": [{"conditionProperties": {"propertyValues": ["a"]}}]},
+                    "actions": [{"order": 1}],
+                },
+            },
+            {
+                "type": "Microsoft.Authorization/roleAssignments",
+                "name": "a",
+                "scope": "b/c",
+                "properties": {"roleDefinitionId": "[reference('x').y]"},
+            },
+            workflow(
+                {"A": compose},
+                definition={"parameters": {"pw": {"defaultValue": "[parameters('k')]"}}},
+                name="[concat('w', parameters('a'))]",
+            ),
+        ],
+    }
+    given_values = {"a": {"value": "[copyIndex()]"}, "k": {"reference": {"keyVault": {"id": "x"}, "secretName": "s"}}}
+    deployment = nested(inner, "inner", properties={"parameters": given_values}, copy={"name": "c", "count": 2})
+    outputs = {"o": {"type": "array", "copy": {"count": 2, "input": "[copyIndex()]"}}}
+    return {"parameters": {"x": {"type": "string", "allowedValues": ["a"]}}, "resources": [deployment], "outputs": outputs}
+
+
+compose = {"type": "Compose", "inputs": {"x": "[variables('v')[1]]", "copy": [{"name": "rules", "count": 1, "input": 1}]}}
+WRONG: list[Any] = [
+    *(None, True, -1, 1.5, "", "x", "[", "[[x]", "@{", [], {}, [None], {"a": None}, {"count": 1, "input": 2}, [[]]),
+    *("[parameters('x')]", "[variables('none')]", "[reference('a').b]", "[copyIndex()]", "[concat(", "[parameters('k')]"),
+    *("[if(reference('a'), 1, 2)]", "[toObject(range(0, 2), lambda('i', string(reference('a'))))]", "[json('{\"a\": [1]}')]"),
+]
+
+
+def places_in(document: Any) -> list[tuple[Any, Any]]:
+    pairs = list(document.items()) if isinstance(document, dict) else list(enumerate(document)) if isinstance(document, list) else []
+    return [each for step, inner in pairs for each in [(document, step), *places_in(inner)]]
+
+
+@given(st.lists(st.tuples(st.integers(min_value=0), st.sampled_from(WRONG)), min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_no_document_breaks_the_reader(changes: list[tuple[int, Any]]) -> None:
+    document = whole_template()
+    for number, value in changes:
+        places = places_in(document)
+        holder, step = places[number % len(places)]
+        holder[step] = copy.deepcopy(value)
+    found = read(document)
+    orjson.dumps([[one.definition, dict(one.parameters)] for one in found.workflows])

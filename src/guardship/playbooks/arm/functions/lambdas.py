@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any, Protocol
 
-from guardship.playbooks.arm.symbols import ArmFailed
+from guardship.playbooks.arm.symbols import ArmFailed, Secret
 from guardship.playbooks.expressions.arguments import array, json_object, text
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.values import Value, type_name
@@ -39,6 +39,13 @@ def _truth(function: str, value: Value) -> bool:
     raise ArmFailed(f"The lambda of '{function}' gives a boolean, not a value of type '{type_name(value)}'.")
 
 
+def _name(function: str, given: Value) -> str:
+    """The name of a property, which everybody may see."""
+    if isinstance(given, Secret):
+        raise ArmFailed(f"The template function '{function}' cannot make a name of the secure value of the parameter '{given.label}'.")
+    return str(text(function, given))
+
+
 def map_items(value: Value, over: Any) -> Value:
     apply = _with_index(_checked("map", over, 1, 2), 1)
     return [apply(item, index) for index, item in enumerate(array("map", value))]
@@ -70,14 +77,14 @@ def sort(value: Value, over: Any) -> Value:
 def to_object(value: Value, keys: Any, values: Any = None) -> Value:
     key_of = _checked("toObject", keys, 1, 1)
     value_of = None if values is None else _checked("toObject", values, 1, 1)
-    return {text("toObject", key_of(item)): item if value_of is None else value_of(item) for item in array("toObject", value)}
+    return {_name("toObject", key_of(item)): item if value_of is None else value_of(item) for item in array("toObject", value)}
 
 
 def group_by(value: Value, keys: Any) -> Value:
     apply = _with_index(_checked("groupBy", keys, 1, 2), 1)
     groups: dict[str, Any] = {}
     for index, item in enumerate(array("groupBy", value)):
-        groups.setdefault(text("groupBy", apply(item, index)), []).append(item)
+        groups.setdefault(_name("groupBy", apply(item, index)), []).append(item)
     return groups
 
 

@@ -8,7 +8,7 @@ import uuid
 
 from guardship.errors import counted
 from guardship.playbooks.arm.place import Deployment
-from guardship.playbooks.arm.symbols import ArmFailed
+from guardship.playbooks.arm.symbols import ArmFailed, Unknown
 from guardship.playbooks.expressions.arguments import text, whole_number
 from guardship.playbooks.expressions.entry import Entry
 from guardship.playbooks.expressions.values import Value, text_of
@@ -36,10 +36,10 @@ def _split_at_type(function: str, values: tuple[Value, ...], most_before: int) -
 
 def resource_id(deployment: Deployment, *values: Value) -> Value:
     before, kind, names = _split_at_type("resourceId", values, 2)
-    place = deployment.place
-    subscription = before[0] if len(before) == 2 else place.subscription_id
-    group = before[-1] if before else place.resource_group
-    return joined_id(f"/subscriptions/{subscription}/resourceGroups/{group}", kind, names)
+    if not before:
+        return joined_id(deployment.base_path, kind, names)
+    subscription = before[0] if len(before) == 2 else deployment.place.subscription_id
+    return joined_id(f"/subscriptions/{subscription}/resourceGroups/{before[-1]}", kind, names)
 
 
 def subscription_resource_id(deployment: Deployment, *values: Value) -> Value:
@@ -104,7 +104,7 @@ def deployment_facts(deployment: Deployment) -> Value:
             "mode": "Incremental",
             "provisioningState": "Accepted",
             "template": {name: template[name] for name in ("$schema", "contentVersion") if name in template},
-            "templateLink": {"uri": ""},
+            "templateLink": {"uri": Unknown.of("deployment().properties.templateLink.uri", is_deferred=True)},
             "parameters": {},
         },
     }
