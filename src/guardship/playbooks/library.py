@@ -29,12 +29,14 @@ from guardship.storage.database import Database
 from guardship.storage.schema import Base, Json, Moment
 from guardship.storage.vault import Vault
 
+MOST_NAME = 120
+
 
 class Playbook(Base):
     __tablename__ = "playbooks_playbook"
 
     playbook_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(120), unique=True)
+    name: Mapped[str] = mapped_column(String(MOST_NAME), unique=True)
     state: Mapped[str] = mapped_column(String(12))  # draft, published
     source: Mapped[str] = mapped_column(Text)  # the draft, as it was given
     definition_text: Mapped[str | None] = mapped_column("definition", Text)  # None: the draft cannot be read
@@ -59,7 +61,7 @@ class PlaybookVersion(Base):
     version_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     playbook_id: Mapped[str] = mapped_column(ForeignKey("playbooks_playbook.playbook_id"), index=True)
     number: Mapped[int]
-    name: Mapped[str] = mapped_column(String(120))
+    name: Mapped[str] = mapped_column(String(MOST_NAME))
     definition_text: Mapped[str] = mapped_column("definition", Text)  # text, because the order of an object's fields counts
     parameters: Mapped[Any] = mapped_column(Json)
     published_at: Mapped[datetime] = mapped_column(Moment)
@@ -146,7 +148,7 @@ class Library:
             if not checked.workflows:
                 return [self._write(session, self._named(session, name), source, None, checked, by)]
             several = len(checked.workflows) > 1
-            named = [(one.name if several or not name else name, one) for one in checked.workflows]
+            named = [((one.name if several or not name else name)[:MOST_NAME], one) for one in checked.workflows]
             return [self._write(session, self._named(session, one_name), source, one, checked, by) for one_name, one in named]
 
     def change_draft(

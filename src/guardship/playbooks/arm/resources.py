@@ -10,7 +10,7 @@ from typing import Any
 from guardship.playbooks.actions.reading import field_of
 from guardship.playbooks.arm.found import FoundConnection, FoundCustomConnector, FoundRoleAssignment, FoundWorkflow
 from guardship.playbooks.arm.report import Report
-from guardship.playbooks.arm.secrets import lift_secrets
+from guardship.playbooks.arm.secrets import declared_secure, lift_secrets
 from guardship.playbooks.arm.swagger import operations_of, service_uri
 from guardship.playbooks.arm.symbols import Unknown, secrets_in
 from guardship.playbooks.definition import Path
@@ -40,7 +40,7 @@ def read_workflow_resource(name: str, resource: Mapping[str, Any], path: Path, r
         where,
         lifted.definition,
         lifted.parameters,
-        frozenset(lifted.secure),
+        frozenset(lifted.secure) | declared_secure(lifted.definition, lifted.parameters),
         is_enabled=text_in(properties, "state", "Enabled").lower() != "disabled",
         kind=text_in(resource, "kind"),
         identity=object_of(resource, "identity"),

@@ -3,10 +3,12 @@
 `"password": "[parameters('Key')]"` is kept as `"password": "@parameters('secure_Key')"`, and a default of a parameter as its value.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from guardship.playbooks.actions.reading import field_of
+from guardship.playbooks.arm.parameters import is_secure
 from guardship.playbooks.arm.report import Report
 from guardship.playbooks.arm.symbols import Secret, revealed, secrets_in
 from guardship.playbooks.definition import Path
@@ -17,7 +19,7 @@ from guardship.playbooks.expressions.values import json_text
 class Lifted:
     definition: Any
     parameters: dict[str, Any]
-    secure: set[str] = field(default_factory=set)
+    secure: set[str] = field(default_factory=set)  # names of parameters
 
 
 def lift_secrets(definition: Any, parameters: dict[str, Any], path: Path, report: Report) -> Lifted:
@@ -32,9 +34,19 @@ def lift_secrets(definition: Any, parameters: dict[str, Any], path: Path, report
     if not any(secrets_in(definition)):
         return lifted
     if isinstance(definition, Secret):
-        definition = definition.value  # a definition that is secret as a whole cannot be shown at all
+        message = f"the whole definition is the secure value of the parameter '{definition.label}'; it could not be shown to anybody"
+        report.problem(path, message, "SecretDefinition", hint="declare the parameter as an object")
+        report.unusable.add(path)
+        return Lifted({}, lifted.parameters, lifted.secure)
     lifted.definition = _Lifting(lifted, report).document(definition, path)
     return lifted
+
+
+def declared_secure(definition: Any, names: Iterable[str]) -> frozenset[str]:
+    """Those of the parameters that the definition itself declares to be secure."""
+    declared = field_of(definition, "parameters") if isinstance(definition, dict) else None
+    entries = {name: field_of(declared, name) for name in names} if isinstance(declared, dict) else {}
+    return frozenset(name for name, entry in entries.items() if isinstance(entry, dict) and is_secure(entry))
 
 
 class _Lifting:

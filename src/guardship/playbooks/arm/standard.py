@@ -2,7 +2,8 @@
 
 `Block_IP/workflow.json` is `{"definition": {…}, "kind": "Stateful"}`. Beside the folders stand `connections.json`
 (`{"managedApiConnections": {"sentinel": {"api": {"id": "…/managedApis/azuresentinel"}, "connection": {"id": "…"}}}}`), `parameters.json`
-and `local.settings.json`, whose `Values` are the app settings that `@appsetting('X')` means.
+and `local.settings.json`, whose `Values` are the app settings that `@appsetting('X')` means. In a definition a setting becomes a secure
+parameter, `parameters('setting_X')`, for many a setting is a secret.
 """
 
 import io
@@ -20,6 +21,7 @@ from guardship.playbooks.arm.lenient_json import JsonSyntax, decode, parse
 from guardship.playbooks.arm.parameters import given_values
 from guardship.playbooks.arm.report import Report
 from guardship.playbooks.arm.resources import object_of, read_workflow_resource, text_in
+from guardship.playbooks.arm.secrets import declared_secure
 from guardship.playbooks.definition import Path, Problem
 from guardship.playbooks.expressions.values import text_of
 
@@ -27,6 +29,7 @@ MOST_FILES = 2000
 MOST_BYTES = 64 * 1024 * 1024
 _READ = ("workflow.json", "connections.json", "parameters.json", "local.settings.json")
 _CALL = re.compile(r"@\{?\s*(appsetting|parameters)\s*\(\s*'((?:[^']|'')*)'\s*\)\s*(\}?)", re.IGNORECASE)
+_SETTING = re.compile(r"\bappsetting\s*\(\s*'((?:[^']|'')*)'\s*\)", re.IGNORECASE)
 _REFUSED = {"serviceProviderConnections": "a built-in connection", "agentConnections": "a connection of an agent"}
 
 
@@ -83,11 +86,12 @@ def read_app(files: Mapping[str, bytes], given: Mapping[str, Any]) -> App:
     parameters = {name: {**entry} for name, entry in (contents.get("parameters.json") or {}).items() if isinstance(entry, dict)}
     filling = _Filling(settings, parameters, app)
     values = {name: filling.value(field_of(entry, "value"), "parameters.json", (name, "value")) for name, entry in parameters.items()}
+    filling.from_settings = frozenset(name for name, entry in parameters.items() if _SETTING.search(str(field_of(entry, "value"))))
     filling.values = {name.casefold(): value for name, value in values.items()}
     connections = _connections(contents.get("connections.json"), filling, app)
     for path, content in contents.items():
         if path.endswith("/workflow.json"):
-            _workflow(path, content, values, connections, app)
+            _workflow(path, content, values, connections, filling)
     return app
 
 
@@ -112,17 +116,23 @@ def _parse(path: str, content: bytes, contents: dict[str, Any], app: App) -> Non
         contents[path] = {}
 
 
-def _workflow(path: str, content: dict[str, Any], values: Mapping[str, Any], connections: Mapping[str, Any], app: App) -> None:
-    name = path.split("/")[-2]
+def _workflow(path: str, content: dict[str, Any], values: Mapping[str, Any], connections: Mapping[str, Any], filling: "_Filling") -> None:
+    app, name = filling.app, path.split("/")[-2]
     made = read_workflow_resource(name, {"properties": content}, (), Report())
     if not isinstance(made.definition, dict):
         app.problems.append((path, Problem((), f"{name} has no definition", "InvalidDefinition")))
         return
     declared = object_of(made.definition, "parameters")
     given = {key: value for key, value in values.items() if field_of(declared, key) is not None}
-    definition = {**made.definition, "parameters": {"$connections": {"type": "Object"}, **declared}}
+    lifted = _LiftedSettings(filling, path)
+    definition = {key: lifted.value(inner, ("definition", key)) for key, inner in made.definition.items() if key.lower() != "parameters"}
+    secure = {key: {"type": "SecureString"} for key in lifted.parameters}
     made = replace(
-        made, definition=definition, parameters={**given, "$connections": connections}, kind=text_in(content, "kind", "Stateful")
+        made,
+        definition={**definition, "parameters": {"$connections": {"type": "Object"}, **declared, **secure}},
+        parameters={**given, **lifted.parameters, "$connections": connections},
+        secure=declared_secure(made.definition, given) | frozenset(secure) | (filling.from_settings & set(given)),
+        kind=text_in(content, "kind", "Stateful"),
     )
     app.workflows.append(AppWorkflow(made, app.texts[path]))
 
@@ -139,10 +149,45 @@ def _connections(document: Any, filling: "_Filling", app: App) -> dict[str, Any]
             elif kind != "managedApiConnections" or not isinstance(entry, dict):
                 app.ignored.append(f"{kind} {name}")
             else:
-                made[name] = filling.value(entry, file, (kind, name))
+                made[name] = _connection(entry, filling, file, (kind, name))
                 app_id = text_in(object_of(made[name], "api"), "id")
                 app.connections.append(FoundConnection(name, app_id.rstrip("/").rsplit("/", 1)[-1].lower(), name, app_id))
     return made
+
+
+def _connection(entry: dict[str, Any], filling: "_Filling", file: str, path: Path) -> dict[str, Any]:
+    """Without its keys and its address, which our own connection has: nothing is asked for on their account."""
+    kept: dict[str, Any] = {key: filling.value(field_of(entry, key), file, (*path, key)) for key in ("api", "connection") if key in entry}
+    authentication = field_of(entry, "authentication")
+    if isinstance(authentication, dict):
+        kept["authentication"] = {key: inner for key, inner in authentication.items() if key.lower() in ("type", "identity")}
+    return kept
+
+
+class _LiftedSettings:
+    """The app settings of one definition as parameters of it."""
+
+    def __init__(self, filling: "_Filling", file: str) -> None:
+        self._filling = filling
+        self._file = file
+        self.parameters: dict[str, Any] = {}
+
+    def value(self, given: Any, path: Path) -> Any:
+        if isinstance(given, dict):
+            return {name: self.value(inner, (*path, name)) for name, inner in given.items()}
+        if isinstance(given, list):
+            return [self.value(inner, (*path, index)) for index, inner in enumerate(given)]
+        if not isinstance(given, str) or "@" not in given:
+            return given
+        return _SETTING.sub(lambda match: self._reference(match, path), given)
+
+    def _reference(self, match: re.Match[str], path: Path) -> str:
+        name = f"setting_{match[1]}"
+        known = next((key for key in self.parameters if key.casefold() == name.casefold()), None)
+        if known is None:
+            known = name
+            self.parameters[name] = text_of(self._filling.named("appsetting", match[1].replace("''", "'"), self._file, path, ""))
+        return f"parameters('{known}')"
 
 
 class _Filling:
@@ -150,9 +195,10 @@ class _Filling:
 
     def __init__(self, settings: Mapping[str, Any], parameters: Mapping[str, Any], app: App) -> None:
         self._settings = {name.casefold(): value for name, value in settings.items()}
-        self._app = app
+        self.app = app
         self._asked: set[tuple[str, str]] = set()
         self.values: dict[str, Any] = {}
+        self.from_settings: frozenset[str] = frozenset()  # parameters that may hold a secret for that
 
     def value(self, given: Any, file: str, path: Path) -> Any:
         if isinstance(given, dict):
@@ -163,10 +209,10 @@ class _Filling:
             return given
         whole = _CALL.fullmatch(given)
         if whole is not None and not whole[3]:
-            return self._named(whole[1].lower(), whole[2].replace("''", "'"), file, path, given)
-        return _CALL.sub(lambda match: text_of(self._named(match[1].lower(), match[2].replace("''", "'"), file, path, match[0])), given)
+            return self.named(whole[1].lower(), whole[2].replace("''", "'"), file, path, given)
+        return _CALL.sub(lambda match: text_of(self.named(match[1].lower(), match[2].replace("''", "'"), file, path, match[0])), given)
 
-    def _named(self, what: str, name: str, file: str, path: Path, otherwise: str) -> Any:
+    def named(self, what: str, name: str, file: str, path: Path, otherwise: str) -> Any:
         known = self._settings if what == "appsetting" else {**self._settings, **self.values}
         if name.casefold() in known:
             return known[name.casefold()]
@@ -174,5 +220,5 @@ class _Filling:
             self._asked.add((what, name.casefold()))
             shown, place = ("app setting", "local.settings.json") if what == "appsetting" else ("parameter", "parameters.json")
             message = f"the {shown} '{name}' has no value"
-            self._app.problems.append((file, Problem(path, message, "MissingParameter", f"give it with the import, or in {place}")))
+            self.app.problems.append((file, Problem(path, message, "MissingParameter", f"give it with the import, or in {place}")))
         return otherwise

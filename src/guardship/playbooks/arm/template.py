@@ -27,6 +27,7 @@ from guardship.playbooks.arm.resources import (
     read_workflow_resource,
     text_in,
 )
+from guardship.playbooks.arm.secrets import declared_secure
 from guardship.playbooks.arm.symbols import Secret, Unknown
 from guardship.playbooks.definition import Path, Problem
 
@@ -77,7 +78,8 @@ def _read_bare(document: dict[str, Any], name: str, values: Mapping[str, Any], f
         report.problems = found.problems
         return
     plain = {key: value for key, value in values.items() if not isinstance(value, VaultSecret)}
-    found.workflows.append(replace(made, parameters={**made.parameters, **plain}))
+    parameters = {**made.parameters, **plain}
+    found.workflows.append(replace(made, parameters=parameters, secure=declared_secure(made.definition, parameters)))
 
 
 def _constants(values: Mapping[str, Any]) -> Given:
@@ -170,6 +172,10 @@ class _Reader:
 
     def _workflow(self, called: str, made: dict[str, Any], path: Path) -> None:
         key = next((key for key in made if key.lower() == "properties"), "properties")
+        if any(one.name.casefold() == called.casefold() for one in self._found.workflows):
+            hint = "a copy loop puts copyIndex() into the name"
+            self._report.problem((*path, "name"), f"a second workflow is called {called}", "DuplicateResource", hint=hint)
+            return
         self._found.workflows.append(read_workflow_resource(called, made, (*path, key), self._report))
 
     def _rule(self, called: str, made: dict[str, Any]) -> None:

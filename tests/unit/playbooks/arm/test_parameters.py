@@ -146,6 +146,20 @@ def test_a_secure_default_or_value_of_a_workflow_parameter_stays_its_value() -> 
     assert one.secure == {"given", "pw"}
 
 
+def test_what_a_definition_declares_secure_is_so_without_a_template() -> None:
+    definition = {"actions": {}, "parameters": {"pw": {"type": "SecureString"}, "plain": {"type": "String"}}}
+    assert read(definition, {"pw": SECRET, "plain": "x"}).workflows[0].secure == {"pw"}
+    exported = {"properties": {"definition": definition, "parameters": {"PW": {"value": SECRET}}}}
+    assert read(exported).workflows[0].secure == {"PW"}
+
+
+def test_a_definition_that_is_secure_as_a_whole_is_refused() -> None:
+    resource = {"type": "Microsoft.Logic/workflows", "name": "w", "properties": {"definition": "[parameters('Both')]"}}
+    found = read({"parameters": KEY, "resources": [resource]})
+    assert [problem.code for problem in found.problems] == ["SecretDefinition"]
+    assert "1234" not in str(found.workflows)
+
+
 def test_a_choice_by_a_secure_value_is_made() -> None:
     made = evaluated("[if(empty(parameters('Key')), 'none', 'some')]", {"Key": SECRET}, parameters=KEY)
     assert made == "some"

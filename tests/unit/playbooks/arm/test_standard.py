@@ -23,7 +23,7 @@ ACTION = {
 DEFINITION = {
     "triggers": {"manual": {"type": "Request", "kind": "Http"}},
     "actions": {"Say": ACTION},
-    "parameters": {"thing": {"type": "String"}},
+    "parameters": {"thing": {"type": "String"}, "token": {"type": "String"}, "pin": {"type": "SecureString"}},
 }
 CONNECTIONS = {
     "managedApiConnections": {
@@ -32,14 +32,16 @@ CONNECTIONS = {
                 "id": "/subscriptions/@{appsetting('SUBSCRIPTION')}/providers/Microsoft.Web/locations/@parameters('where')/managedApis/desk"
             },
             "connection": {"id": "@appsetting('CONNECTION')"},
-            "authentication": "@parameters('auth')",
+            "authentication": {"type": "Raw", "scheme": "Key", "parameter": "@appsetting('desk-key')"},
+            "connectionRuntimeUrl": "@appsetting('desk-url')",
         }
     }
 }
 PARAMETERS = {
+    "token": {"type": "String", "value": "@appsetting('PLACE')"},
+    "pin": {"type": "SecureString", "value": "1234"},
     "thing": {"type": "String", "value": "lamp"},
     "where": {"type": "String", "value": "@appsetting('PLACE')"},
-    "auth": {"value": {"type": "Raw"}},
 }
 SETTINGS = {"IsEncrypted": False, "Values": {"subscription": "S", "CONNECTION": "/c", "PLACE": "west"}}
 
@@ -76,7 +78,8 @@ def test_a_workflow_gets_its_connections_parameters_and_settings() -> None:
     assert checked.problems == []
     one = checked.workflows[0]
     assert (one.name, one.found.kind) == ("Say_it", "Stateless")
-    assert one.parameters["thing"] == "lamp"
+    assert [one.parameters[name] for name in ("thing", "token", "pin")] == ["lamp", "west", "1234"]
+    assert one.found.secure == {"token", "pin"}
     assert one.parameters["$connections"]["desk"] == {
         "api": {"id": "/subscriptions/S/providers/Microsoft.Web/locations/west/managedApis/desk"},
         "connection": {"id": "/c"},
@@ -106,11 +109,26 @@ def test_what_has_no_value_is_asked_for_once_with_its_place() -> None:
     twice = {"managedApiConnections": dict.fromkeys(("desk", "other"), CONNECTIONS["managedApiConnections"]["desk"])}
     checked = check(app(**{"local.settings.json": None, "connections.json": twice}))
     assert [(problem.path, problem.code) for problem in checked.problems] == [
-        ("parameters.json: where.value", "MissingParameter"),
+        ("parameters.json: token.value", "MissingParameter"),
         ("connections.json: managedApiConnections.desk.api.id", "MissingParameter"),
         ("connections.json: managedApiConnections.desk.connection.id", "MissingParameter"),
     ]
     assert check(app(**{"local.settings.json": None}), {"SUBSCRIPTION": "S", "connection": "/c", "PLACE": "w"}).problems == []
+
+
+def test_an_app_setting_in_a_definition_becomes_a_secure_parameter() -> None:
+    written = ["@appsetting('Key')", "k=@{toLower(AppSetting('KEY'))}", "appsetting('Key')", "@appsetting('none')"]
+    definition = {**DEFINITION, "actions": {"A": {"type": "Compose", "inputs": written}}}
+    settings = {"Values": {"CONNECTION": "/c", "PLACE": "west", "SUBSCRIPTION": "S", "KEY": "p4ss"}}
+    checked = check(app(**{"Say_it/workflow.json": {"definition": definition}, "local.settings.json": settings}))
+    one = checked.workflows[0]
+    inputs = ["@parameters('setting_Key')", "k=@{toLower(parameters('setting_Key'))}", "appsetting('Key')", "@parameters('setting_none')"]
+    assert one.definition["actions"]["A"]["inputs"] == inputs
+    assert one.parameters["setting_Key"] == "p4ss"
+    assert one.found.secure == {"setting_Key", "setting_none", "token", "pin"}
+    assert [(problem.path, problem.code) for problem in checked.problems] == [
+        ("Say_it/workflow.json: definition.actions.A.inputs[3]", "MissingParameter")
+    ]
 
 
 def test_connections_that_cannot_run_are_refused_by_name() -> None:

@@ -173,6 +173,12 @@ def test_a_resource_is_copied_with_its_index() -> None:
     assert [(one.name, *one.definition["actions"].values()) for one in found.workflows] == [("w0", 0, 10, 1), ("w1", 1, 11, 2)]
 
 
+def test_two_workflows_of_one_name_are_refused() -> None:
+    found = read({"resources": [workflow({"A": "[copyIndex()]"}, copy={"name": "c", "count": 2}), workflow({}, name="other")]})
+    assert [(one.name, one.definition["actions"]) for one in found.workflows] == [("w", {"A": 0}), ("other", {})]
+    assert [(problem.code, problem.path) for problem in found.problems] == [("DuplicateResource", ("resources", 0, "name"))]
+
+
 def test_properties_variables_and_outputs_are_copied() -> None:
     found = read(
         {
