@@ -286,10 +286,14 @@ def test_a_run_that_could_not_be_kept_has_done_nothing(tmp_path: Path) -> None:
 
 
 def test_a_result_that_is_no_json_fails_that_action_alone(tmp_path: Path) -> None:
+    lone = r"""@json('"\ud800"')"""
     deep = "@json(concat(" + "'" + "[" * 300 + "]" * 300 + "', ''))"
-    view, _ = run(tmp_path, {"Deep": compose(deep, runAfter={}), "Other": compose("fine", runAfter={})})
-    assert statuses(view) == {"Deep": "Failed", "Other": "Succeeded"}
-    assert view["actions"][0]["code"] == "OutputNotJson"
+    view, _ = run(tmp_path, {"Lone": compose(lone, runAfter={}), "Deep": compose(deep, runAfter={}), "Other": compose("fine", runAfter={})})
+    assert statuses(view) == {"Lone": "Failed", "Deep": "Failed", "Other": "Succeeded"}
+    assert {action["name"]: action["code"] for action in view["actions"] if action["code"] != "OK"} == {
+        "Lone": "InvalidTemplate",
+        "Deep": "ResultTooDeep",
+    }
 
 
 def test_a_result_that_is_too_large_fails_that_action_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
