@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
+from tests.databases import close_all
 from tests.hosts import demand_root
 
 import guardship.migrations.tables  # noqa: F401  # the tables of one package name those of others
@@ -36,6 +37,11 @@ def pytest_configure() -> None:
 
 def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    close_all()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -13,13 +13,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from alembic import command  # after the path is known
 
 from guardship.migrations.upgrading import HERE, config_for
+from guardship.storage.database import Database
 
 
 def main() -> None:
     message, package = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     count = len(list((HERE / "versions").glob("[0-9]*.py")))
     with tempfile.TemporaryDirectory() as folder:
-        config = config_for(Path(folder) / "old.db")
+        config = config_for(Database(Path(folder) / "old.db"))
         if count:
             command.upgrade(config, "head")
         config.attributes["package"] = package

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GUARDSHIP_", extra="forbid")
 
     home: Path = Field(default_factory=default_home, description="Folder of the data: database, logs, keys, payloads.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a PostgreSQL database, `postgresql://user:password@host/name`; empty: SQLite in the data folder.",
+    )
     listen_host: str = Field("127.0.0.1", description="Address of console and API; other than loopback turns TLS on.")
     listen_port: int = Field(24080, ge=0, le=65535, description="Port of console and API.")
     clients_port: int = Field(24442, ge=0, le=65535, description="Port for enrolment and Azure clients, https.")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.databases import opened_in
 from tests.unit.lab.laboratory import Laboratory
 
 from guardship.clock import SystemClock
@@ -64,8 +65,7 @@ class House:
 
 
 def build(lab: Laboratory, tmp_path: Path, policy: Policy | None = None) -> House:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
+    database = opened_in(tmp_path, "g.db")
     folder = tmp_path / "isolations"
     folder.mkdir(exist_ok=True)
     group = str(lab.ready["isolated_group"])

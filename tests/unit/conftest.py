@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import opened_in
 
 from guardship.storage.database import Database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "g.db")
-    database.create_tables()
+    database = opened_in(tmp_path, "g.db")
     yield database
     database.close()

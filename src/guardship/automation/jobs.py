@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, func, insert, select, update
+from sqlalchemy import Index, String, Text, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.automation import runbooks
@@ -18,7 +18,7 @@ from guardship.clock import Clock
 from guardship.errors import NotFound
 from guardship.ids import new_id
 from guardship.storage.database import Database
-from guardship.storage.schema import Base, Json, Moment
+from guardship.storage.schema import Base, Counter, Json, Moment
 
 MOST_ATTEMPTS = 3
 LONGEST_STREAM_LINE = 1024 * 1024
@@ -74,7 +74,7 @@ class JobRow(Base):
 class StreamRow(Base):
     __tablename__ = "automation_job_stream"
 
-    stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    stream_id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(String(40))
     attempt: Mapped[int]
     kind: Mapped[str] = mapped_column(String(20))

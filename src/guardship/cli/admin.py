@@ -17,7 +17,7 @@ from guardship.identity import audit, sessions, users
 from guardship.identity.roles import Role
 from guardship.identity.users import User
 from guardship.settings import Settings
-from guardship.storage.database import Database
+from guardship.storage.database import Database, place_of
 from guardship.storage.layout import Layout
 
 app = typer.Typer(help="Ways back in, for whoever owns the data folder.", no_args_is_help=True, add_completion=False)
@@ -92,9 +92,10 @@ def address_of(settings: Settings) -> str:
 @contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     path = Layout(settings.home).database
-    if not path.exists():
+    url = settings.database_url.get_secret_value()
+    if not url and not path.exists():
         raise NotFound("database", str(path), hint="start the server once, or name its data folder in GUARDSHIP_HOME")
-    database = Database(path)
+    database = Database(place_of(url, path))
     try:
         yield database
     finally:

@@ -34,7 +34,7 @@ class BackupError(GuardshipError):
 @tell_failures
 def backup(target: Annotated[Path, typer.Argument(help="File to write, ending in .tar")]) -> None:
     """Write database, payloads and logs to one file, while the server runs or not. The vault key is not in it: keep that apart."""
-    settings = Settings()
+    settings = _settings()
     layout = Layout(settings.home)
     if target.exists():
         raise BackupError(f"{target} is there already", hint="name a new file")
@@ -70,7 +70,7 @@ def restore(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Put a backup into the data folder; the server must not run."""
-    settings = Settings()
+    settings = _settings()
     layout = Layout(settings.home)
     layout.make()
     with (layout.run / "lock").open("w") as lock:
@@ -80,6 +80,17 @@ def restore(
             raise BackupError("the server is running on this data folder", hint="stop it first") from error
         _unpack(source, layout, is_forced=force)
     typer.echo(f"restored into {settings.home}. Start the server with `guardship up`.")
+
+
+def _settings() -> Settings:
+    """Raises BackupError where the database is not a file of ours."""
+    settings = Settings()
+    if settings.database_url.get_secret_value():
+        raise BackupError(
+            "`guardship database` is for SQLite; this data folder's database is on PostgreSQL (database_url)",
+            hint="back up with pg_dump, and keep `blobs`, `logs.duckdb` and, apart from it, `keys` of the data folder; restore with pg_restore",
+        )
+    return settings
 
 
 def _export_logs(settings: Settings, folder: Path) -> None:

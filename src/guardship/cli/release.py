@@ -19,7 +19,7 @@ from guardship.containment.surroundings import Surroundings
 from guardship.errors import Fault, GuardshipError, counted
 from guardship.identity import audit
 from guardship.settings import Settings
-from guardship.storage.database import Database
+from guardship.storage.database import Database, place_of
 from guardship.storage.layout import Layout
 from guardship.storage.vault import Vault
 from guardship.telemetry import configure
@@ -83,7 +83,7 @@ def release_offline(settings: Settings, file: Path, reason: str, *, is_forced: b
     if not undo:
         return f"{file.name}: there is nothing to undo."
     with _alone(layout):
-        database = Database(layout.database)
+        database = Database(place_of(settings.database_url.get_secret_value(), layout.database))
         try:
             with database.reading() as session:
                 endpoint = endpoint_of(find_account(session, account), Vault.open(layout.vault_key))

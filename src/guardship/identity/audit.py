@@ -6,6 +6,8 @@ from there on; `verify` names the first broken entry.
 
 import hashlib
 import json
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,8 +56,13 @@ def record(session: Session, *, who: str, act: str, subject: str, at: datetime, 
 
 
 def verify(session: Session) -> Verdict:
+    with closing(session.scalars(select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=500))) as found:
+        return _verdict_on(found)
+
+
+def _verdict_on(found: Iterable[AuditEntry]) -> Verdict:
     previous, count = FIRST_HASH, 0
-    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=500)):
+    for entry in found:
         if entry.number != count + 1:
             return Verdict(count, count + 1, f"entry {count + 1} is missing")
         if entry.previous_hash != previous:

@@ -1,7 +1,7 @@
 """Alembic's environment: the one registry of tables, every package's tables loaded."""
 
 from alembic import context
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, Engine, func, select
 
 from guardship.migrations.tables import METADATA
 
@@ -12,11 +12,20 @@ def _is_meant(_thing: object, name: str | None, kind: str, _is_reflected: bool, 
     return kind != "table" or package is None or (name or "").startswith(f"{package}_")
 
 
+def _wait_for_others(connection: Connection) -> None:
+    """Of several processes that start at once one upgrades; the others find nothing left to do. Closing gives the lock back."""
+    from guardship.storage.postgres import UPGRADE_LOCK  # late: only who has a server loads its driver
+
+    connection.execute(select(func.pg_advisory_lock(UPGRADE_LOCK)))
+    connection.commit()
+
+
 def run() -> None:
-    url = context.config.get_main_option("sqlalchemy.url") or ""
-    engine = create_engine(url)
+    engine: Engine = context.config.attributes["engine"]
     try:
         with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                _wait_for_others(connection)
             context.configure(
                 connection=connection,
                 target_metadata=METADATA,

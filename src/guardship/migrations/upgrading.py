@@ -4,10 +4,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import inspect, text
 
 from guardship.errors import Fault, GuardshipError
 from guardship.storage.database import Database
+from guardship.storage.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -20,21 +21,30 @@ class DatabaseTooNew(GuardshipError):
     fault = Fault.CONFLICT
 
 
-def upgrade(path: Path) -> None:
+def upgrade(place: Path | str) -> None:
     """Run what is missing, each step in a transaction of its own; quick when there is nothing to do."""
+    database = Database(place)
+    try:
+        _upgrade(database)
+    finally:
+        database.close()
+
+
+def _upgrade(database: Database) -> None:
     known = revisions()
-    current = current_revision(path)
+    current = _revision(database)
     if current == known[-1]:
         return
     if current is not None and current not in known:
         raise DatabaseTooNew(
-            f"{path} was written by a newer Guardship ({current})", hint="install that version, or restore an older backup"
+            f"{database.kind} was written by a newer Guardship ({current})", hint="install that version, or restore an older backup"
         )
     from alembic import command  # late: 0.3 s that only a changed database has to wait for
 
-    with closing(Database(path).raw_connection()):  # sets what only holds before the first table
-        pass
-    command.upgrade(config_for(path), "head")
+    if database.is_sqlite:
+        with closing(database.raw_connection()):  # sets what only holds before the first table
+            pass
+    command.upgrade(config_for(database), "head")
 
 
 def revisions() -> list[str]:
@@ -42,23 +52,31 @@ def revisions() -> list[str]:
     return sorted(file.name.partition("_")[0] for file in (HERE / "versions").glob("[0-9]*.py"))
 
 
-def current_revision(path: Path) -> str | None:
-    if not path.exists():
-        return None
-    engine = create_engine(f"sqlite:///{path}")
+def current_revision(place: Path | str) -> str | None:
+    database = Database(place)
     try:
-        with engine.connect() as connection:
-            known = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).first()
-            row = connection.execute(text("SELECT version_num FROM alembic_version")).first() if known else None
-            return str(row[0]) if row else None
+        return _revision(database)
     finally:
-        engine.dispose()
+        database.close()
 
 
-def config_for(path: Path) -> "Config":
+def _revision(database: Database) -> str | None:
+    if isinstance(database.kind, SqliteFile):
+        if not database.kind.path.exists():
+            return None
+    else:
+        database.kind.check(database.ask)
+    with database.engine.execution_options(guardship_reading=True).connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    return str(row[0]) if row else None
+
+
+def config_for(database: Database) -> "Config":
     from alembic.config import Config  # late, as above
 
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
-    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}".replace("%", "%%"))
+    config.attributes["engine"] = database.kind.make_plain_engine()
     return config

@@ -1,17 +1,15 @@
-"""The journal of runs on SQLite: accept, append, load, lease, release, timers, messages. What is returned is committed.
+"""The journal of runs: accept, append, load, lease, release, timers, messages. What is returned is committed.
 
 An append names the version and the lease it was made under; one made by a worker that has been replaced is refused.
 """
 
-import sqlite3
 from asyncio import AbstractEventLoop, Future, get_running_loop, to_thread
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
-from sqlalchemy import insert
 
 from guardship.clock import Clock, to_micros
 from guardship.ids import new_id
@@ -20,14 +18,14 @@ from guardship.playbooks.events import ENGINE_VERSION, Event, EventKind, SetTime
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal_reading import JournalReading, OpenedCallback
 from guardship.playbooks.journal_rows import Rows
-from guardship.playbooks.journal_tables import CALLBACK, MESSAGE, statement
+from guardship.playbooks.journal_sql import LEASE_MICROS, MESSAGE_COLUMNS
 from guardship.playbooks.journal_writer import JournalWriter, OwnedBlob, Refused, settling
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.projection import Projection
 from guardship.storage.blobs import Blobs, BlobUse
 from guardship.storage.database import Database
 
-LEASE_SECONDS = 30
+MOST_NUMBERS_DRAWN = 64
 _KINDS = {kind: kind.value for kind in EventKind}  # plain strings: the driver adapts every other type the slow way
 
 
@@ -78,7 +76,7 @@ class Append:
     callbacks: list[tuple[bytes, str, int]] = field(default_factory=list)  # token's hash, key, until when
     answers: list[tuple[Any, ...]] = field(default_factory=list)  # rows of messages to the run that started this one
 
-    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> int:
+    def write(self, cursor: Any, rows: Rows) -> int:
         version = self.expected_version + len(self.rows)
         is_over = self.head[4] is not None
         values = (version, *self.head, self.run_id, self.expected_version, self.epoch)
@@ -93,12 +91,10 @@ class Append:
                 rows.dropped_timers.append((self.run_id, key))
             else:
                 rows.timers.append((self.run_id, key, timer.due_at, None, timer.approval_id))
-        for hashed, key, expires_at in self.callbacks:
-            cursor.execute(_OPEN_CALLBACK, (hashed, self.run_id, key, self.rows[-1][4] if self.rows else 0, expires_at, None))
-        for answer in self.answers:
-            cursor.execute(_INSERT_MESSAGE, answer)
-        for message_id, position, disposition in self.taken:
-            cursor.execute(_TAKE_MESSAGE, (position, disposition, message_id))
+        opened_at = self.rows[-1][4] if self.rows else 0
+        rows.callbacks.extend([(hashed, self.run_id, key, opened_at, expires_at, None) for hashed, key, expires_at in self.callbacks])
+        rows.answers.extend(self.answers)
+        rows.taken.extend([(position, disposition, message_id) for message_id, position, disposition in self.taken])
         return version
 
 
@@ -110,33 +106,45 @@ class Acceptance:
     run: NewRun
     values: tuple[Any, ...]
     row: tuple[Any, ...]
-    numbers: "_Numbers"
+    numbers: "Numbers"
+    find: str
     fault_points: FaultPoints
     blobs: list[OwnedBlob]
     is_sealed: bool  # its trigger lies sealed, until the run ends
 
-    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Accepted:
+    def write(self, cursor: Any, rows: Rows) -> Accepted:
         self.fault_points.hit("accept.before_commit")
         number = self.numbers.next(cursor)
         if rows.add_run(cursor, (self.values[0], number, *self.values[1:])):
             rows.journal.append(self.row)
             return Accepted(self.run.run_id, number, True)
         self.numbers.give_back()
-        known = cursor.execute(_FIND_RUN, (self.run.playbook_id, self.run.dedup_key)).fetchone()
+        known = cursor.execute(self.find, {"playbook_id": self.run.playbook_id, "dedup_key": self.run.dedup_key}).fetchone()
         return Accepted(known[0], known[1], False)
 
 
 def message_row(run_id: str, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str, at: int) -> tuple[Any, ...]:
+    """In the order of the columns of `playbooks_message`."""
     return (new_id("mesg"), run_id, key, kind, dedup_key, orjson.dumps(body).decode(), sender, at, None, None)
 
 
-class _Numbers:
-    """Numbers for people, counted by the writer; a batch that is rolled back counts again."""
+class Numbers(Protocol):
+    """Numbers for people; used by the writer alone."""
+
+    def next(self, cursor: Any) -> int: ...
+
+    def give_back(self) -> None:
+        """The last one was not used, or what was written with them was rolled back."""
+        ...
+
+
+class CountedNumbers:
+    """Counted by the one writer there is; a batch that is rolled back counts again."""
 
     def __init__(self) -> None:
         self._last: int | None = None
 
-    def next(self, cursor: sqlite3.Cursor) -> int:
+    def next(self, cursor: Any) -> int:
         if self._last is None:
             self._last = cursor.execute("SELECT coalesce(max(number), 0) FROM playbooks_run").fetchone()[0]
         self._last += 1
@@ -146,41 +154,36 @@ class _Numbers:
         self._last = None
 
 
+class DrawnNumbers:
+    """From a sequence that several processes draw from, a few at a time; those that are drawn for nothing leave a gap."""
+
+    def __init__(self) -> None:
+        self._drawn: list[int] = []
+        self._count = 1
+
+    def next(self, cursor: Any) -> int:
+        if not self._drawn:
+            self._count = min(self._count * 2, MOST_NUMBERS_DRAWN)
+            sql = "SELECT nextval('playbooks_run_number') FROM generate_series(1, :count)"
+            self._drawn = [row[0] for row in cursor.execute(sql, {"count": self._count}).fetchall()][::-1]
+        return self._drawn.pop()
+
+    def give_back(self) -> None:
+        self._count = 1
+
+
 @dataclass(slots=True)
 class _Statement:
     """One statement of its own; the result is what `read` makes of the cursor."""
 
     sql: str
-    values: tuple[Any, ...]
-    read: Callable[[sqlite3.Cursor], Any]
+    values: dict[str, Any]
+    read: Callable[[Any], Any]
     blobs: list[OwnedBlob] = field(default_factory=list)
 
-    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any:
+    def write(self, cursor: Any, rows: Rows) -> Any:
         rows.flush(cursor)  # it may look at what the jobs before it have written
         return self.read(cursor.execute(self.sql, self.values))
-
-
-_FIND_RUN = "SELECT run_id, number FROM playbooks_run WHERE playbook_id=? AND dedup_key=?"
-_LEASE = (
-    "UPDATE playbooks_run SET lease_owner=?, lease_epoch=lease_epoch+1, lease_until=?, wake=0 "
-    "WHERE run_id=? AND ended_at IS NULL AND (lease_owner IS NULL OR lease_until < ?) RETURNING run_id, lease_epoch, version"
-)
-_RENEW = "UPDATE playbooks_run SET lease_until=? WHERE lease_owner=? AND ended_at IS NULL AND run_id IN (SELECT value FROM json_each(?))"
-_RELEASE = (
-    "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL WHERE run_id=? AND lease_epoch=? "
-    "AND NOT EXISTS (SELECT 1 FROM playbooks_message m WHERE m.run_id=playbooks_run.run_id AND m.taken_seq IS NULL) "
-    "AND NOT EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=playbooks_run.run_id AND t.fired_at IS NOT NULL)"
-)
-_GIVE_BACK = "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL, wake=1 WHERE run_id=? AND lease_epoch=? AND ended_at IS NULL"
-_FREE_LEFTOVERS = "UPDATE playbooks_run SET lease_owner=NULL, lease_until=NULL, wake=1 WHERE ended_at IS NULL AND lease_owner IS NOT NULL"
-_FIRE = (
-    "UPDATE playbooks_timer SET fired_at=? WHERE (run_id, key) IN (SELECT run_id, key FROM playbooks_timer "
-    "WHERE fired_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 200) RETURNING run_id"
-)
-_FIRE_ANSWERED = "UPDATE playbooks_timer SET fired_at=? WHERE approval_id=? AND fired_at IS NULL RETURNING run_id"
-_TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
-_OPEN_CALLBACK = statement(insert(CALLBACK), *[column.name for column in CALLBACK.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
-_INSERT_MESSAGE = statement(insert(MESSAGE), *[column.name for column in MESSAGE.columns]).replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 class Journal(JournalReading):
@@ -188,7 +191,7 @@ class Journal(JournalReading):
         super().__init__(database, blobs, payloads)
         self._clock = clock
         self._fault_points = fault_points
-        self._numbers = _Numbers()
+        self._numbers: Numbers = CountedNumbers() if database.is_sqlite else DrawnNumbers()
         self._writer = JournalWriter(database, fault_points, self._keep_blobs, self._numbers.give_back)
 
     def start(self) -> None:
@@ -220,9 +223,10 @@ class Journal(JournalReading):
         correlation = run.correlation
         head = (run.run_id, run.playbook_id, run.playbook_version_id, run.trigger_name, run.dedup_key, run.parent_run_id, run.priority)
         tail = (ENGINE_VERSION, run.client_tracking_id, correlation.get("alert_id"), correlation.get("incident_id"), "Running")
-        lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_SECONDS * 1_000_000, False, None)
+        lease = (None, None, at, None, None, 1, worker, 1, at + LEASE_MICROS, False, None)
         blobs = [(run.run_id, blob) for blob in made.blobs]
-        return Acceptance(event, run, (*head, *tail, *lease), row, self._numbers, self._fault_points, blobs, made.is_sealed)
+        find = self._sql.find_run
+        return Acceptance(event, run, (*head, *tail, *lease), row, self._numbers, find, self._fault_points, blobs, made.is_sealed)
 
     def accept(self, new: Acceptance, done: Callable[[Any, Exception | None], None], loop: AbstractEventLoop | None) -> None:
         """Queue a new run; `done` hears when it is committed. An append queued after it may be of the same commit."""
@@ -250,43 +254,42 @@ class Journal(JournalReading):
         return rows, blobs
 
     async def lease(self, run_id: str, worker: str) -> Leased | None:
-        now = self._now()
-        values = (worker, now + LEASE_SECONDS * 1_000_000, run_id, now)
-        row = await self._do(_LEASE, values, lambda cursor: cursor.fetchone())
+        values = {"worker": worker, "span": LEASE_MICROS, "run_id": run_id, "now": self._now()}
+        row = await self._do(self._sql.lease, values, lambda cursor: cursor.fetchone())
         return None if row is None else Leased(*row)
 
     async def renew(self, worker: str, run_ids: Iterable[str]) -> int:
         """For the runs that are worked on; a lease nobody renews runs out, and the run is taken up again."""
         self._fault_points.hit("lease.renew")
-        values = (self._now() + LEASE_SECONDS * 1_000_000, worker, orjson.dumps([*run_ids]).decode())
-        return int(await self._do(_RENEW, values, lambda cursor: cursor.rowcount))
+        values = {"worker": worker, "span": LEASE_MICROS, "run_ids": orjson.dumps([*run_ids]).decode(), "now": self._now()}
+        return int(await self._do(self._sql.renew, values, lambda cursor: cursor.rowcount))
 
     async def release(self, run_id: str, epoch: int) -> bool:
         """False: a message or a fired timer is there, the same worker takes another turn."""
-        return bool(await self._do(_RELEASE, (run_id, epoch), lambda cursor: cursor.rowcount == 1))
+        return bool(await self._do(self._sql.release, {"run_id": run_id, "epoch": epoch}, lambda cursor: cursor.rowcount == 1))
 
     async def give_back(self, run_id: str, epoch: int) -> None:
         """Let the run be taken up again: who holds it cannot go on with it."""
-        await self._do(_GIVE_BACK, (run_id, epoch), lambda cursor: None)
+        await self._do(self._sql.give_back, {"run_id": run_id, "epoch": epoch}, lambda cursor: None)
 
     async def free_leftovers(self) -> int:
         """At start, embedded: every lease that is left belongs to a process that is gone."""
-        return int(await self._do(_FREE_LEFTOVERS, (), lambda cursor: cursor.rowcount))
+        return int(await self._do(self._sql.free_leftovers, {}, lambda cursor: cursor.rowcount))
 
     async def fire_due(self) -> list[str]:
-        now = self._now()
-        rows = await self._do(_FIRE, (now, now), lambda cursor: cursor.fetchall())
+        rows = await self._do(self._sql.fire, {"at": self._now()}, lambda cursor: cursor.fetchall())
         return list(dict.fromkeys(row[0] for row in rows))
 
     async def fire_answered(self, approval_id: str) -> list[str]:
         """Bring forward what waits for this approval; the runs that go on."""
-        rows = await self._do(_FIRE_ANSWERED, (self._now(), approval_id), lambda cursor: cursor.fetchall())
+        values = {"at": self._now(), "approval_id": approval_id}
+        rows = await self._do(self._sql.fire_answered, values, lambda cursor: cursor.fetchall())
         return list(dict.fromkeys(row[0] for row in rows))
 
     def deliver(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
         """Keep a message for a run; from any thread. False: one with this `dedup_key` was there before."""
-        values = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
-        job = _Statement(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1)
+        row = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
+        job = _Statement(self._sql.insert_message, dict(zip(MESSAGE_COLUMNS, row, strict=True)), lambda cursor: cursor.rowcount == 1)
         waiting: ThreadFuture[bool] = ThreadFuture()
         self._writer.submit(job, settling(waiting), None)
         is_new = waiting.result(timeout=60)
@@ -295,8 +298,9 @@ class Journal(JournalReading):
 
     async def deliver_soon(self, run_id: str, *, key: str, kind: str, body: dict[str, Any], dedup_key: str, sender: str) -> bool:
         """The same in the event loop, without blocking it."""
-        values = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
-        is_new = bool(await self._do(_INSERT_MESSAGE, values, lambda cursor: cursor.rowcount == 1))
+        row = message_row(run_id, key, kind, body, dedup_key, sender, self._now())
+        values = dict(zip(MESSAGE_COLUMNS, row, strict=True))
+        is_new = bool(await self._do(self._sql.insert_message, values, lambda cursor: cursor.rowcount == 1))
         self._fault_points.hit("deliver.after_commit")
         return is_new
 
@@ -304,7 +308,7 @@ class Journal(JournalReading):
         """Whose address it is; None for one that nobody gave away, or that has expired."""
         return await to_thread(self.find_callback, hashed, self._now())
 
-    async def _do(self, sql: str, values: tuple[Any, ...], read: Callable[[sqlite3.Cursor], Any]) -> Any:
+    async def _do(self, sql: str, values: dict[str, Any], read: Callable[[Any], Any]) -> Any:
         loop = get_running_loop()
         waiting: Future[Any] = loop.create_future()
         self._writer.submit(_Statement(sql, values, read), settling(waiting), loop)

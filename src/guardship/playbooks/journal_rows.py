@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, delete, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guardship.playbooks.events import PAYLOADS
-from guardship.playbooks.journal_tables import ACTION, JOURNAL, RUN, TIMER, statement
+from guardship.playbooks.journal_tables import ACTION, CALLBACK, JOURNAL, MESSAGE, RUN, TIMER, statement
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -34,6 +34,9 @@ class Rows:
     actions: list[tuple[Any, ...]] = field(default_factory=list)
     timers: list[tuple[str, str, int, int | None, str | None]] = field(default_factory=list)
     dropped_timers: list[tuple[str, str]] = field(default_factory=list)
+    callbacks: list[tuple[Any, ...]] = field(default_factory=list)
+    answers: list[tuple[Any, ...]] = field(default_factory=list)  # messages to other runs
+    taken: list[tuple[int, str, str]] = field(default_factory=list)  # position, disposition, message
     forgotten: list[tuple[str]] = field(default_factory=list)
 
     def add_run(self, cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> bool:
@@ -65,12 +68,20 @@ class Rows:
         if self.dropped_timers:
             cursor.executemany(_DELETE_TIMER, self.dropped_timers)
         _TIMER_ROWS.write(cursor, self.timers)
+        for sql, some in ((_OPEN_CALLBACK, self.callbacks), (_ANSWER, self.answers), (_TAKE_MESSAGE, self.taken)):
+            for row in some:
+                cursor.execute(sql, row)
         for run in self.forgotten:
             cursor.execute(_FORGET_JOURNAL, run)
             cursor.execute(_FORGET_ACTIONS, run)
+        self.clear()
+
+    def clear(self) -> None:
         self.runs.clear()
         for written in (self.moves, self.ends, self.journal, self.actions, self.dropped_timers, self.timers, self.forgotten):
             written.clear()
+        for told in (self.callbacks, self.answers, self.taken):
+            told.clear()
 
 
 def _moved(begun: tuple[Any, ...], values: tuple[Any, ...], *, is_over: bool) -> tuple[Any, ...]:
@@ -139,4 +150,7 @@ _FORGET_ACTIONS = (
     "UPDATE playbooks_action SET inputs_ref = json_remove(inputs_ref, '$.sealed'), outputs_ref = json_remove(outputs_ref, '$.sealed') "
     "WHERE run_id = ? AND (inputs_ref LIKE '%\"sealed\":%' OR outputs_ref LIKE '%\"sealed\":%')"
 )
+_OPEN_CALLBACK = statement(upsert(CALLBACK).on_conflict_do_nothing(), *[column.name for column in CALLBACK.columns])
+_ANSWER = statement(upsert(MESSAGE).on_conflict_do_nothing(), *[column.name for column in MESSAGE.columns])
+_TAKE_MESSAGE = "UPDATE playbooks_message SET taken_seq=?, disposition=? WHERE message_id=?"
 _DELETE_TIMER = statement(delete(TIMER).where(TIMER.c.run_id == bindparam("run"), TIMER.c.key == bindparam("place")), "run", "place")

@@ -5,7 +5,8 @@ Moments are whole microseconds. Rows are written by the journal's writer alone, 
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Sequence as Counted
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
@@ -15,7 +16,7 @@ RUN = Table(
     "playbooks_run",
     METADATA,
     Column("run_id", String(40), primary_key=True),
-    Column("number", Integer, nullable=False, unique=True),
+    Column("number", BigInteger, nullable=False, unique=True),
     Column("playbook_id", String(40), nullable=False),
     Column("playbook_version_id", String(40), nullable=False),
     Column("trigger_name", String(200), nullable=False),
@@ -51,6 +52,7 @@ RUN = Table(
     Index("ix_playbooks_run_wake", "priority", "accepted_at", sqlite_where=text("wake"), postgresql_where=text("wake")),
     Index("ix_playbooks_run_open", "status", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
     sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 80},  # rows change in place
 )
 
 JOURNAL = Table(
@@ -88,6 +90,7 @@ ACTION = Table(
     Column("ended_at", BigInteger),
     Column("first_seq", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 80},
 )
 
 TIMER = Table(
@@ -153,9 +156,12 @@ TARGET_LOCK = Table(
 )
 
 
-def statement(clause: ClauseElement, *names: str) -> str:
+RUN_NUMBERS = Counted("playbooks_run_number", metadata=METADATA)  # on PostgreSQL, where several processes count
+
+
+def statement(clause: ClauseElement, *names: str, dialect: Dialect | None = None) -> str:
     """The SQL of a Core statement for the driver, whose parameters stand in the order of `names`."""
-    compiled = clause.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    compiled = clause.compile(dialect=dialect or sqlite.dialect(paramstyle="qmark"))
     order: Sequence[str] = compiled.positiontup or ()  # type: ignore[attr-defined]  # an SQLCompiler
     if list(order) != list(names):
         raise ValueError(f"the statement takes {list(order)}, not {list(names)}")

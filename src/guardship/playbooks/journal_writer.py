@@ -6,7 +6,6 @@ connection is opened anew.
 """
 
 import queue
-import sqlite3
 import threading
 import time
 from asyncio import AbstractEventLoop, Future
@@ -18,7 +17,8 @@ from typing import Any, Protocol, TypeAlias
 from guardship.errors import Fault, GuardshipError
 from guardship.playbooks.fault_points import FaultPoints, FaultRaised
 from guardship.playbooks.journal_rows import NotTogether, Rows
-from guardship.storage.database import WAL_LIMIT_BYTES, Database
+from guardship.playbooks.journal_store import Store, store_of
+from guardship.storage.database import Database
 from guardship.telemetry import get_log
 
 MOST_JOBS_A_BATCH = 2000
@@ -48,7 +48,7 @@ class Job(Protocol):
 
     blobs: list[OwnedBlob]
 
-    def write(self, cursor: sqlite3.Cursor, rows: Rows) -> Any: ...
+    def write(self, cursor: Any, rows: Rows) -> Any: ...
 
 
 @dataclass(slots=True)
@@ -69,16 +69,15 @@ class JournalWriter:
         keep_blobs: Callable[[list[OwnedBlob]], None],
         rolled_back: Callable[[], None],
     ) -> None:
-        self._database = database
+        self._store: Store = store_of(database)
+        self._expected: tuple[type[Exception], ...] = (*self._store.away, GuardshipError)
         self._fault_points = fault_points
         self._keep_blobs = keep_blobs
         self._rolled_back = rolled_back  # what was counted for rows of the batch is not so
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._connection: sqlite3.Connection | None = None
         self._next: Ticket | None = None  # taken from the queue, and begins the next batch
         self._is_stopping = False
-        self._has_written = False
 
     def start(self) -> None:
         self._thread.start()
@@ -99,7 +98,7 @@ class JournalWriter:
         while (batch := self._next_batch()) is not None:
             try:
                 self._write(batch)
-            except (sqlite3.Error, OSError, GuardshipError) as error:
+            except self._expected as error:
                 log.warning("journal.unavailable", reason=str(error), jobs=len(batch))
                 self._give_up(batch, error)
             except Exception as error:  # whatever it is: the thread lives as long as the process, or nothing is accepted any more
@@ -125,7 +124,7 @@ class JournalWriter:
             try:
                 first = self._queue.get(timeout=IDLE_SECONDS)
             except queue.Empty:
-                self._checkpoint()
+                self._rest()
                 continue
             if first is None:
                 return None
@@ -148,15 +147,14 @@ class JournalWriter:
                 batch.append(ticket)
 
     def _write(self, batch: list[Ticket], *, is_alone: bool = False) -> None:
-        if self._connection is None:
-            self._connection = self._database.raw_connection()
+        self._store.open()
         blobs = [blob for ticket in batch for blob in ticket.job.blobs]
         if blobs:
             self._keep_blobs(blobs)
         try:
-            settled = self._commit_together(self._connection, batch, is_alone=is_alone)
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError) as error:
-            self._roll_back(self._connection)
+            settled = self._commit_together(batch, is_alone=is_alone)
+        except self._store.refusals as error:
+            self._roll_back()
             if len(batch) == 1:
                 settled = [(batch[0], None, Refused(f"the database did not take the row: {error}"))]
             else:
@@ -164,26 +162,24 @@ class JournalWriter:
                     self._write(batch[:1], is_alone=True)
                     del batch[0]
                 return
-        self._has_written = True
         _settle(settled)
 
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        connection.rollback()
+    def _roll_back(self) -> None:
+        self._store.roll_back()
         self._rolled_back()
 
-    def _commit_together(self, connection: sqlite3.Connection, batch: list[Ticket], *, is_alone: bool) -> list[Settled]:
+    def _commit_together(self, batch: list[Ticket], *, is_alone: bool) -> list[Settled]:
         try:
-            return self._commit(connection, batch, joins=not is_alone, is_together=not is_alone)
+            return self._commit(batch, joins=not is_alone, is_together=not is_alone)
         except NotTogether:
-            self._roll_back(connection)
-            return self._commit(connection, batch, joins=False, is_together=False)
+            self._roll_back()
+            return self._commit(batch, joins=False, is_together=False)
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Ticket], *, joins: bool, is_together: bool) -> list[Settled]:
-        cursor = connection.cursor()
-        connection.executescript("BEGIN IMMEDIATE")  # gives the interpreter's lock away once, a cursor's `execute` twice
+    def _commit(self, batch: list[Ticket], *, joins: bool, is_together: bool) -> list[Settled]:
+        cursor = self._store.begin()
         if joins:  # what came while the lock was waited for; blobs are kept before, by another connection
             self._take_more(batch, with_blobs=False)
-        rows = Rows(is_together=is_together and len(batch) > 1)
+        rows = self._store.rows(is_together=is_together and len(batch) > 1)
         settled: list[Settled] = []
         for ticket in batch:
             try:
@@ -194,29 +190,22 @@ class JournalWriter:
         try:
             self._fault_points.hit("journal.commit")
         except FaultRaised as error:
-            raise sqlite3.OperationalError(str(error)) from error
-        connection.commit()
+            raise JournalUnavailable(str(error)) from error
+        self._store.commit()
         return settled
 
-    def _checkpoint(self) -> None:
-        if self._connection is None or not self._has_written:
-            return
-        self._has_written = False
+    def _rest(self) -> None:
         try:
-            log_file = self._database.path.with_name(f"{self._database.path.name}-wal")
-            if log_file.exists() and log_file.stat().st_size > WAL_LIMIT_BYTES // 64:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except (sqlite3.Error, OSError) as error:
+            self._store.rest()
+        except self._store.away as error:
             log.info("journal.checkpoint_refused", reason=str(error))
 
     def _close(self) -> None:
-        if self._connection is not None:
-            try:
-                self._roll_back(self._connection)
-                self._connection.close()
-            except sqlite3.Error as error:
-                log.info("journal.close_failed", reason=str(error))
-            self._connection = None
+        self._rolled_back()
+        try:
+            self._store.close()
+        except self._store.away as error:
+            log.info("journal.close_failed", reason=str(error))
 
 
 def _settle(settled: list[Settled]) -> None:

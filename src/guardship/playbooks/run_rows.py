@@ -1,7 +1,5 @@
 """Reading runs and their actions for the doors: plain rows, by indexed queries, with nothing held open."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,43 +65,42 @@ class RunRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def _all(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        connection: sqlite3.Connection
-        with closing(self._database.raw_connection()) as connection:
-            return connection.execute(sql, values).fetchall()
+    def _all(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        return self._database.ask(sql, values)
 
     def run(self, run_id: str) -> RunRow:
-        rows = self._all(f"SELECT {_RUN} FROM playbooks_run WHERE run_id=?", (run_id,))  # noqa: S608  # our own column names
+        rows = self._all(f"SELECT {_RUN} FROM playbooks_run WHERE run_id=:run_id", run_id=run_id)  # noqa: S608  # our own column names
         if not rows:
             raise NotFound("run", run_id)
         return _run(rows[0])
 
     def runs(self, wanted: RunFilter) -> list[RunRow]:
         """The newest first."""
-        parts: list[tuple[str, Any]] = [
-            ("playbook_id = ?", wanted.playbook_id),
-            ("alert_id = ?", wanted.alert_id),
-            ("incident_id = ?", wanted.incident_id),
-            ("status = ?", wanted.status),
-            ("accepted_at >= ?", None if wanted.since is None else to_micros(wanted.since)),
-            ("accepted_at <= ?", None if wanted.until is None else to_micros(wanted.until)),
-            ("number < ?", wanted.before_number),
-        ]
-        used = [(text, value) for text, value in parts if value is not None]
-        where = f"WHERE {' AND '.join(text for text, _ in used)}" if used else ""
-        sql = f"SELECT {_RUN} FROM playbooks_run {where} ORDER BY number DESC LIMIT ?"  # noqa: S608  # our own column names
-        return [_run(row) for row in self._all(sql, (*[value for _, value in used], min(wanted.limit, 1000)))]
+        parts: dict[str, tuple[str, Any]] = {
+            "playbook_id": ("playbook_id = :playbook_id", wanted.playbook_id),
+            "alert_id": ("alert_id = :alert_id", wanted.alert_id),
+            "incident_id": ("incident_id = :incident_id", wanted.incident_id),
+            "status": ("status = :status", wanted.status),
+            "since": ("accepted_at >= :since", None if wanted.since is None else to_micros(wanted.since)),
+            "until": ("accepted_at <= :until", None if wanted.until is None else to_micros(wanted.until)),
+            "before": ("number < :before", wanted.before_number),
+        }
+        used = {name: part for name, part in parts.items() if part[1] is not None}
+        where = f"WHERE {' AND '.join(text for text, _ in used.values())}" if used else ""
+        sql = f"SELECT {_RUN} FROM playbooks_run {where} ORDER BY number DESC LIMIT :most"  # noqa: S608  # our own column names
+        values = {name: value for name, (_, value) in used.items()}
+        return [_run(row) for row in self._all(sql, **values, most=min(wanted.limit, 1000))]
 
     def counts(self) -> dict[str, int]:
-        counted = self._all("SELECT status, count(*) FROM playbooks_run GROUP BY status", ())
+        counted = self._all("SELECT status, count(*) FROM playbooks_run GROUP BY status")
         return {str(row[0]): int(row[1]) for row in counted}
 
     def actions(self, run_id: str) -> list[ActionRow]:
-        rows = self._all(f"SELECT {_ACTION} FROM playbooks_action WHERE run_id=? ORDER BY first_seq, key", (run_id,))  # noqa: S608
+        rows = self._all(f"SELECT {_ACTION} FROM playbooks_action WHERE run_id=:run_id ORDER BY first_seq, key", run_id=run_id)  # noqa: S608
         return [ActionRow(*row) for row in rows]
 
     def action(self, run_id: str, key: str) -> ActionRow:
-        rows = self._all(f"SELECT {_ACTION} FROM playbooks_action WHERE run_id=? AND key=?", (run_id, key))  # noqa: S608
+        rows = self._all(f"SELECT {_ACTION} FROM playbooks_action WHERE run_id=:run_id AND key=:key", run_id=run_id, key=key)  # noqa: S608
         if not rows:
             raise NotFound("action", key)
         return ActionRow(*rows[0])
@@ -111,19 +108,24 @@ class RunRows:
     def event(self, run_id: str, kind: str, key: str) -> dict[str, Any] | None:
         """The body of the last event of this kind and key."""
         rows = self._all(
-            "SELECT body FROM playbooks_journal WHERE run_id=? AND kind=? AND key=? ORDER BY seq DESC LIMIT 1", (run_id, kind, key)
+            "SELECT body FROM playbooks_journal WHERE run_id=:run_id AND kind=:kind AND key=:key ORDER BY seq DESC LIMIT 1",
+            run_id=run_id,
+            kind=kind,
+            key=key,
         )
         body: dict[str, Any] | None = orjson.loads(rows[0][0]) if rows else None
         return body
 
     def tracked(self, run_id: str) -> dict[str, Any]:
         """`trackedProperties` as they came out, by action key."""
-        sql = "SELECT key, body FROM playbooks_journal WHERE run_id=? AND kind='ActionEnded' AND body LIKE '%\"tracked\":%' ORDER BY seq"
-        found = ((key, orjson.loads(body)) for key, body in self._all(sql, (run_id,)))
+        sql = "SELECT key, body FROM playbooks_journal WHERE run_id=:run_id AND kind='ActionEnded' AND body LIKE :named ORDER BY seq"
+        found = ((key, orjson.loads(body)) for key, body in self._all(sql, run_id=run_id, named='%"tracked":%'))
         return {key: body["tracked"] for key, body in found if "tracked" in body}
 
     def retries(self, run_id: str) -> dict[str, list[dict[str, Any]]]:
-        rows = self._all("SELECT key, at, body FROM playbooks_journal WHERE run_id=? AND kind='RetryPlanned' ORDER BY seq", (run_id,))
+        rows = self._all(
+            "SELECT key, at, body FROM playbooks_journal WHERE run_id=:run_id AND kind='RetryPlanned' ORDER BY seq", run_id=run_id
+        )
         found: dict[str, list[dict[str, Any]]] = {}
         for key, at, written in rows:
             body = orjson.loads(written)

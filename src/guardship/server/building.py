@@ -51,7 +51,7 @@ from guardship.server.connecting import Connecting, policy_of, release_in
 from guardship.server.machine_names import MachineNames
 from guardship.settings import JobIsolation, Settings
 from guardship.storage.blobs import Blobs
-from guardship.storage.database import Database
+from guardship.storage.database import Database, place_of
 from guardship.storage.layout import Layout
 from guardship.storage.outbox import Outbox
 from guardship.storage.vault import Vault
@@ -105,7 +105,8 @@ class _Playing:
 
 
 def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_demo: Callable[[], bool]) -> House:
-    database, vault, blobs = Database(layout.database), Vault.open(layout.vault_key), Blobs(layout.blobs)
+    database = Database(place_of(settings.database_url.get_secret_value(), layout.database))
+    vault, blobs = Vault.open(layout.vault_key), Blobs(layout.blobs)
     outbox, clouds, address = Outbox(database, clock), Clouds(), WorkspaceAddress(console_url=url)
     logs = _logs(settings, layout, clock)
     jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))

@@ -22,6 +22,7 @@ from guardship.server.doorways import open_doorways
 from guardship.server.living import UNFORESEEN, Living, on_signals, write_local_file
 from guardship.server.pipe import Message, Pipe
 from guardship.settings import Settings
+from guardship.storage.database import place_of
 from guardship.storage.layout import Layout
 from guardship.telemetry import configure, get_log
 
@@ -44,7 +45,7 @@ class Serving:
         self._layout = Layout(settings.home)
         self._layout.make()
         self._lock = take_lock(self._layout.run / "lock", settings.home)
-        upgrade(self._layout.database)
+        upgrade(place_of(settings.database_url.get_secret_value(), self._layout.database))
         self._doorways = open_doorways(settings, self._layout.certificates)
         self._house: House = build(settings, self._layout, SystemClock(), url=self._doorways.url, start_demo=self._ask_for_demo)
         self._demo = DemoContent(self._house.doors)

@@ -1,25 +1,30 @@
-"""The database: SQLite with a write-ahead log beside one process, PostgreSQL later.
+"""The database: SQLite beside one process, or PostgreSQL.
 
-Writers begin with `BEGIN IMMEDIATE`, so nobody upgrades a read lock; a transaction covers one package and, through functions of
+On both, those who write go one at a time, and who reads sees one moment. A transaction covers one package and, through functions of
 `storage`, its outbox, blobs and wakes. What must happen right after a commit is told through `after_commit`.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from guardship.errors import Fault, GuardshipError
 from guardship.storage.schema import METADATA
+from guardship.storage.sqlite_file import SqliteFile
 
-BUSY_SECONDS = 5.0
-WAL_LIMIT_BYTES = 64 * 1024 * 1024
+if TYPE_CHECKING:
+    from guardship.storage.postgres import PostgresServer
+
+
+AWAY_HINT = "see that PostgreSQL runs, and that user, password and database of database_url are right"
 
 
 class DatabaseUnavailable(GuardshipError):
@@ -27,17 +32,38 @@ class DatabaseUnavailable(GuardshipError):
     fault = Fault.UNAVAILABLE
 
 
+class SqliteOnly(GuardshipError):
+    code = "storage.sqlite_only"
+    fault = Fault.CONFLICT
+
+
 class Database:
     """One engine; `transaction()` to write, `reading()` to read."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Path | str) -> None:
+        """`place` is SQLite's file, or the address of a database on PostgreSQL."""
+        self.kind: SqliteFile | PostgresServer = SqliteFile(place) if isinstance(place, Path) else _server(place)
         self._listeners: dict[str, list[Callable[[], None]]] = {}
-        self.engine: Engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-        event.listen(self.engine, "connect", _prepare_connection)
-        event.listen(self.engine, "begin", _begin_immediately)
+        self.engine: Engine = self.kind.make_engine()
+        self._is_closed = False
+        event.listen(self.engine, "checkin", self._close_late)
         self._writing = sessionmaker(self.engine, expire_on_commit=False, info={"database": self})
         self._reading = sessionmaker(self.engine.execution_options(guardship_reading=True), expire_on_commit=False, autoflush=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return isinstance(self.kind, SqliteFile)
+
+    @property
+    def path(self) -> Path:
+        """SQLite's file; raises SqliteOnly."""
+        return self._file.path
+
+    @property
+    def _file(self) -> SqliteFile:
+        if not isinstance(self.kind, SqliteFile):
+            raise SqliteOnly(f"{self.kind} is no file", hint="use the tools of PostgreSQL, such as pg_dump and pg_restore")
+        return self.kind
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -46,9 +72,11 @@ class Database:
         try:
             yield session
             session.commit()
-        except OperationalError as error:
+        except (DBAPIError, PoolTimeout) as error:
             session.rollback()
-            raise DatabaseUnavailable(f"the database did not take the change: {error.orig}") from error
+            if not is_away(error):
+                raise
+            raise DatabaseUnavailable(f"the database did not take the change: {_reason(error)}") from error
         except BaseException:
             session.rollback()
             raise
@@ -63,12 +91,33 @@ class Database:
         session = self._reading()
         try:
             yield session
-        except OperationalError as error:
-            raise DatabaseUnavailable(f"the database did not answer: {error.orig}") from error
+        except (DBAPIError, PoolTimeout) as error:
+            if not is_away(error):
+                raise
+            raise DatabaseUnavailable(f"the database did not answer: {_reason(error)}") from error
         finally:
             session.expunge_all()  # before the rollback, so that rows keep what was read
             session.rollback()
             session.close()
+
+    def ask(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of one plain statement that both databases know, with places such as `:run_id`; raises DatabaseUnavailable.
+
+        On SQLite by a connection of its own each time, so that nothing pins the write-ahead log.
+        """
+        try:
+            if isinstance(self.kind, SqliteFile):
+                with closing(self.raw_connection()) as connection:
+                    return connection.execute(sql, values).fetchall()
+            from guardship.storage import postgres  # late: only who has a server loads its driver
+
+            return postgres.ask(self.engine, sql, values)
+        except (sqlite3.Error, DBAPIError, PoolTimeout) as error:
+            if isinstance(error, DBAPIError) and not is_away(error):
+                raise
+            raise DatabaseUnavailable(
+                f"the database did not answer: {_reason(error)}", hint=None if self.is_sqlite else AWAY_HINT
+            ) from error
 
     def listen(self, topic: str, act: Callable[[], None]) -> None:
         """Have `act` called, in the writer's thread, after a transaction of this process that told `topic`."""
@@ -83,22 +132,38 @@ class Database:
         METADATA.create_all(self.engine)
 
     def raw_connection(self) -> sqlite3.Connection:
-        """A connection of the driver itself, in autocommit, prepared like all others: for the journal's writer."""
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        _set_pragmas(connection)
-        return connection
+        """A connection of SQLite's driver; raises SqliteOnly."""
+        return self._file.raw_connection()
 
     def backup(self, target: Path) -> None:
-        """A consistent copy while others read and write."""
-        with closing(self.raw_connection()) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy, pages=1000)
+        """A consistent copy while others read and write; raises SqliteOnly."""
+        self._file.backup(target)
 
     def is_whole(self) -> bool:
+        """SQLite looks through its file; PostgreSQL keeps its own checksums, so there it is enough that it answers."""
         with self.reading() as session:
-            return bool(session.execute(text("PRAGMA quick_check")).scalar() == "ok")
+            if self.is_sqlite:
+                return bool(session.execute(text("PRAGMA quick_check")).scalar() == "ok")
+            return bool(session.execute(text("SELECT 1")).scalar() == 1)
 
     def close(self) -> None:
+        self._is_closed = True
         self.engine.dispose()
+
+    def _close_late(self, connection: DBAPIConnection | None, _: object) -> None:
+        """What was in use when the database was closed goes as soon as it is given back."""
+        if self._is_closed and connection is not None:
+            connection.close()
+
+
+def place_of(url: str, file: Path) -> Path | str:
+    """Where the database is: `database_url`, or the file in the data folder when that is empty."""
+    return url or file
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Whether the database is at fault, not what it was asked."""
+    return isinstance(error, OperationalError | PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:
@@ -106,26 +171,12 @@ def after_commit(session: Session, act: Callable[[], None]) -> None:
     session.info.setdefault("after_commit", []).append(act)
 
 
-def _prepare_connection(connection: DBAPIConnection, _: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin by itself
-    _set_pragmas(connection)
+def _server(url: str) -> "PostgresServer":
+    from guardship.storage.postgres import PostgresServer  # late: only who has a server loads its driver
+
+    return PostgresServer(url)
 
 
-def _set_pragmas(connection: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA page_size=8192")  # rows of the journal fit; this and the next hold only if set before the first table
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",  # NORMAL may lose the last commits when the power goes
-        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
-        f"journal_size_limit={WAL_LIMIT_BYTES}",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediately(connection: Any) -> None:
-    reading = connection.get_execution_options().get("guardship_reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+def _reason(error: Exception) -> str:
+    """The driver's words, in one line; SQLAlchemy's own name the statement and its parameters."""
+    return " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())

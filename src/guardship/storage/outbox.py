@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, delete, func, select, update
+from sqlalchemy import Index, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from guardship.clock import Clock
 from guardship.errors import Fault, GuardshipError
 from guardship.ids import new_id
 from guardship.storage.database import Database, DatabaseUnavailable, after_commit
-from guardship.storage.schema import Base, Json, Moment
+from guardship.storage.schema import Base, Counter, Json, Moment
 from guardship.telemetry import get_log
 
 MOST_TRIES = 8
@@ -39,7 +39,7 @@ Handler = Callable[["Event"], None]
 class OutboxEvent(Base):
     __tablename__ = "storage_outbox_event"
 
-    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    position: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     event_id: Mapped[str] = mapped_column(String(40), unique=True)
     subject: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(80))

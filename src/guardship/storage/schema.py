@@ -7,10 +7,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, MetaData, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, String, Text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from guardship.clock import from_micros, to_micros
 
@@ -45,18 +45,26 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """JSON: TEXT on SQLite, JSONB on PostgreSQL."""
+    """JSON as the text that was written, on both databases.
+
+    JSONB would forget the order of keys, turn 1e16 into a whole number, which breaks the hashes of the audit log, and refuse U+0000.
+    """
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else Text())
-
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return json.loads(value) if isinstance(value, str) and dialect.name != "postgresql" else value
+        return json.loads(value) if isinstance(value, str) else value
+
+
+# A key that counts by itself: SQLite counts in its INTEGER alone, PostgreSQL's ends at two thousand millions.
+Counter = BigInteger().with_variant(Integer(), "sqlite")
+
+
+@compiles(String, "postgresql")
+def _without_length(kind: String, compiler: Any, **_: Any) -> str:
+    """SQLite lets a string be longer than declared, so PostgreSQL does as well: the length says what is meant."""
+    return "TEXT"

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
+from tests.databases import opened_in
 from tests.unit.containment.small_arm import CLOSED, DENY, MACHINES, NETWORK, SUBNET, SmallArm, interface_id, rule
 
 from guardship.clock import SystemClock
@@ -27,7 +28,6 @@ from guardship.containment.ledger import Ledger
 from guardship.containment.verification import Probe, Question, Verification
 from guardship.errors import GuardshipError
 from guardship.identity import approvals, audit
-from guardship.storage.database import Database
 from guardship.storage.outbox import Outbox
 
 CLOCK = SystemClock()
@@ -40,8 +40,7 @@ class House:
         self, folder: Path, machines: dict[str, tuple[str, ...]], *, tags: dict[str, dict[str, str]] | None = None, policy: Policy = NO_CAP
     ) -> None:
         self.cloud = SmallArm(machines, tags or {})
-        self.database = Database(folder / "g.db")
-        self.database.create_tables()
+        self.database = opened_in(folder, "g.db")
         (folder / "isolations").mkdir()
         self.ledger = Ledger(self.database, CLOCK, policy, folder=folder / "isolations", account="a", endpoint={}, closed_group_id=CLOSED)
         endpoint = ArmEndpoint("https://management.azure.com", "t", "s", "c", Secret("x"))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.databases import opened_in
 from tests.unit.workspace.rooms import START, Workspace, opened
 
 from guardship.clock import HeldClock, iso
@@ -82,8 +83,7 @@ class Detection:
 
 @contextmanager
 def detecting(folder: Path) -> Iterator[Detection]:
-    database = Database(folder / "g.db")
-    database.create_tables()
+    database = opened_in(folder, "g.db")
     with opened(folder) as workspace:
         context = AlertContext(ADDRESS, arm_id)
         scheduler = Scheduler(database, workspace.search, workspace.ingest, workspace.clock, context)

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests import databases
+from tests.databases import place_in
 from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
 
 from guardship.errors import NotFound
@@ -114,7 +116,12 @@ def start(home: Path, count: int, fault_points: str = "") -> "subprocess.Popen[s
     """A life of the process; the caller ends it."""
     root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "tests.unit.playbooks.crashing", str(home), str(count), fault_points]
-    environment = {"PYTHONPATH": f"{root / 'src'}:{root}", "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"}
+    environment = {
+        "GUARDSHIP_TEST_POSTGRES": databases.SERVER,
+        "PYTHONPATH": f"{root / 'src'}:{root}",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+    }
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=root)
 
 
@@ -138,13 +145,11 @@ def finish(home: Path, count: int) -> str:
 
 def outcome(home: Path) -> dict[str, Any]:
     """Final statuses by key of the run, and what was done to the outside."""
-    database = Database(home / "guardship.db")
-    connection = database.raw_connection()
+    database = Database(place_in(home))
     runs: dict[str, Any] = {}
-    for run_id, key, status in connection.execute("SELECT run_id, dedup_key, status FROM playbooks_run").fetchall():
-        rows = connection.execute("SELECT key, status FROM playbooks_action WHERE run_id=? ORDER BY key", (run_id,)).fetchall()
-        runs[key] = (status, dict(rows))
-    connection.close()
+    for run_id, key, status in database.ask("SELECT run_id, dedup_key, status FROM playbooks_run", {}):
+        rows = database.ask("SELECT key, status FROM playbooks_action WHERE run_id=:run_id ORDER BY key", {"run_id": run_id})
+        runs[key] = (status, dict(tuple(row) for row in rows))
     database.close()
     deeds = [json.loads(line) for line in (home / "world.jsonl").read_text().splitlines()]
     return {"runs": runs, "deeds": deeds}

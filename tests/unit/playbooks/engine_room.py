@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.databases import opened_in
+
 from guardship.clock import Clock, SystemClock
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.playbooks.automation_rules import AutomationRules
@@ -180,8 +182,7 @@ def build(
 ) -> Room:
     home.mkdir(parents=True, exist_ok=True)
     time, points = clock or SystemClock(), FaultPoints(fault_points)
-    database = Database(home / "guardship.db")
-    database.create_tables()
+    database = opened_in(home)
     vault, blobs = Vault.open(home / "vault.key"), Blobs(home / "blobs")
     world = World(home / "world.jsonl")
     desk = Desk(world)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import demand_sqlite
 from tests.unit.playbooks.crashing import MIXED
 from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
 
@@ -150,6 +151,8 @@ def test_a_run_that_could_not_be_loaded_once_is_taken_up_again(tmp_path: Path, m
 
 
 def test_timers_and_upkeep_outlive_a_database_that_did_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    demand_sqlite()
+
     async def work() -> str:
         async with engine_room(tmp_path) as room:
             whole, broken = room.database.raw_connection, iter([sqlite3.OperationalError("disk I/O error"), ValueError("odd")])
@@ -169,6 +172,8 @@ def test_timers_and_upkeep_outlive_a_database_that_did_not_answer(tmp_path: Path
 
 
 def test_a_lease_that_nobody_renews_runs_out_and_the_run_is_taken_up(tmp_path: Path) -> None:
+    demand_sqlite()
+
     async def work() -> tuple[list[str], list[str]]:
         async with engine_room(tmp_path) as room:
             first, second = await two_waiting(room)
@@ -186,6 +191,8 @@ def test_a_lease_that_nobody_renews_runs_out_and_the_run_is_taken_up(tmp_path: P
 
 
 def test_while_the_database_is_away_nothing_is_acknowledged_and_running_runs_go_on_later(tmp_path: Path) -> None:
+    demand_sqlite()
+
     async def work() -> tuple[str, int]:
         async with engine_room(tmp_path) as room:
             actions = {"Slow": call("post", "/repeatable", {"seconds": 0.3}, runAfter={}), "Next": compose(1, runAfter=after("Slow"))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.databases import demand_sqlite
 
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal_rows import SIZES, Rows
@@ -63,6 +64,7 @@ class Made:
 
 def write_together(database: Database, jobs: list[Made]) -> tuple[dict[int, Any], int]:
     """What each job heard, all of one batch, and how often something was rolled back."""
+    demand_sqlite()
     heard: dict[int, Any] = {}
     rolled_back: list[int] = []
     writer = JournalWriter(database, FaultPoints(), lambda blobs: None, lambda: rolled_back.append(1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from tests.databases import opened_in
 
 from guardship.clock import HeldClock
 from guardship.playbooks.connections import Connections
@@ -15,7 +16,6 @@ from guardship.playbooks.durations import read_duration
 from guardship.playbooks.events import Event, EventKind, OutputNotJson, encode_payloads
 from guardship.playbooks.fault_points import BadFaultPoint, FaultPoints, FaultRaised
 from guardship.playbooks.payloads import Payloads
-from guardship.storage.database import Database
 from guardship.storage.vault import Vault
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -62,8 +62,7 @@ def test_what_cannot_be_json_is_refused() -> None:
 
 
 def test_connections_are_sealed_and_read_back(tmp_path: Path) -> None:
-    database = Database(tmp_path / "guardship.db")
-    database.create_tables()
+    database = opened_in(tmp_path)
     connections = Connections(database, Vault.open(tmp_path / "key"), HeldClock(NOW))
     assert connections.parameters("office365") == {}
     connections.put("Office365", {"host": "mail.example.org", "password": "p4ss"}, by="ada")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import demand_sqlite
 from tests.unit.playbooks.engine_room import after, call, engine_room
 
 from guardship.playbooks.connector import CallFailed
@@ -138,6 +139,7 @@ def test_an_exact_decimal_is_sent_and_answered_as_a_number(tmp_path: Path) -> No
 
 
 def test_a_secret_trigger_is_forgotten_with_the_end_of_the_run(tmp_path: Path) -> None:
+    demand_sqlite()
     hidden = {"secureData": {"properties": ["outputs"]}}
     trigger = {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": {}}, "runtimeConfiguration": hidden}}
 
@@ -167,6 +169,7 @@ def refuse(error: Exception) -> Any:
 
 def heard_together(database: Database, *jobs: Job) -> list[list[Any]]:
     """What each job heard, all of one batch and then one more."""
+    demand_sqlite()
     heard: list[list[Any]] = [[] for _ in jobs]
     writer = JournalWriter(database, FaultPoints(), lambda blobs: None, lambda: None)
     with closing(database.raw_connection()) as other:

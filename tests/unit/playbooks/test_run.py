@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import demand_sqlite
 from tests.unit.playbooks.engine_room import after, call, compose, engine_room, statuses
 
 from guardship.playbooks.firing import Firing
@@ -321,10 +322,7 @@ def test_large_payloads_are_kept_once_and_read_back_whole(tmp_path: Path) -> Non
                 {"A": compose("@triggerBody()", runAfter={}), "B": compose("@outputs('A')", runAfter=after("A"))}, {"text": "x" * 50_000}
             )
             outputs = room.runs.payload(view["run_id"], "B", "outputs")
-            connection = room.database.raw_connection()
-            count = connection.execute("SELECT count(*) FROM storage_blob").fetchone()[0]
-            connection.close()
-            return outputs, count
+            return outputs, room.database.ask("SELECT count(*) FROM storage_blob", {})[0][0]
 
     outputs, count = asyncio.run(work())
     assert len(outputs["text"]) == 50_000
@@ -332,6 +330,7 @@ def test_large_payloads_are_kept_once_and_read_back_whole(tmp_path: Path) -> Non
 
 
 def test_what_is_secret_is_not_in_the_database(tmp_path: Path) -> None:
+    demand_sqlite()
     secret = "correct horse battery"
     actions = {
         "Fetch": call(
@@ -367,11 +366,9 @@ def test_sealed_payloads_are_gone_when_the_run_has_ended(tmp_path: Path) -> None
     async def work() -> tuple[int, Any]:
         async with engine_room(tmp_path) as room:
             view = await room.run(actions, "x")
-            connection = room.database.raw_connection()
             in_journal = "(SELECT count(*) FROM playbooks_journal WHERE body LIKE '%sealed%')"
             sealed = f"SELECT {in_journal} + count(*) FROM playbooks_action WHERE inputs_ref LIKE '%sealed%'"
-            left = connection.execute(sealed).fetchone()[0]
-            connection.close()
+            left = room.database.ask(sealed, {})[0][0]
             return left, room.runs.payload(view["run_id"], "Ask", "inputs")
 
     assert asyncio.run(work()) == (0, "***")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.databases import demand_sqlite
 
 from guardship.storage.blobs import Blobs, PayloadTooLarge
 from guardship.storage.database import Database
@@ -61,6 +62,7 @@ def test_the_vault_key_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_a_backup_is_whole_while_others_write(database: Database, tmp_path: Path) -> None:
+    demand_sqlite()
     import threading
 
     blobs, stop = Blobs(tmp_path / "blobs"), threading.Event()

@@ -35,7 +35,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "storage_outbox_event",
-        sa.Column("position", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("position", schema.Counter, autoincrement=True, nullable=False),
         sa.Column("event_id", sa.String(length=40), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("kind", sa.String(length=80), nullable=False),

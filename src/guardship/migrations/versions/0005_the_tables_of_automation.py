@@ -56,7 +56,7 @@ def upgrade() -> None:
 
     op.create_table(
         "automation_job_stream",
-        sa.Column("stream_id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("stream_id", schema.Counter, autoincrement=True, nullable=False),
         sa.Column("job_id", sa.String(length=40), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
