@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from tests.databases import demand_sqlite
 from tests.unit.playbooks.engine_room import after, call, engine_room
 
@@ -100,8 +101,8 @@ def test_what_comes_while_the_lease_is_given_back_is_not_lost_with_the_turn(tmp_
 
 
 def fire_timers(database: Database) -> None:
-    with closing(database.raw_connection()) as connection:
-        connection.execute("UPDATE playbooks_timer SET fired_at=due_at")
+    with database.transaction() as session:
+        session.execute(text("UPDATE playbooks_timer SET fired_at=due_at"))
 
 
 def test_a_reason_that_is_no_unicode_leaves_no_action_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
