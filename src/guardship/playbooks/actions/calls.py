@@ -97,7 +97,7 @@ def read_api_connection(document: dict[str, Any], path: Path, reading: Reading, 
 
 def connector_of(key: str | None, path: Path, reading: Reading) -> Connector | None:
     """The connector behind a key of `$connections`; a key the value lacks falls back to the key without `_n`."""
-    if key is None:
+    if not isinstance(key, str):
         reading.problem(path, "the action does not name a connection of $connections", "InvalidDefinition")
         return None
     use = reading.connections.get(key) or reading.connections.get(re.sub(r"[_-]\d+$", "", key))

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.playbooks.arm.templates import WRONG, changed
 from tests.unit.playbooks.engine_room import build
 
 from guardship.playbooks.arm.place import ArmPlace
@@ -171,3 +174,10 @@ def test_a_zip_that_cannot_be_read_says_so() -> None:
         "", b"PK\x03\x04 not a zip", ConnectorSet([]), parameters={}, place=ArmPlace(), now=datetime(2026, 11, 24, tzinfo=UTC)
     )
     assert [(problem.code, "this zip cannot be read" in problem.message) for problem in checked.problems] == [("InvalidJson", True)]
+
+
+@given(st.lists(st.tuples(st.integers(min_value=0), st.sampled_from(WRONG)), min_size=1, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_no_app_breaks_the_reader(changes: list[tuple[int, Any]]) -> None:
+    files = changed({name: json.loads(content) for name, content in app().items()}, changes)
+    check({name: json.dumps(content).encode() for name, content in files.items()})

@@ -1,13 +1,12 @@
 """What is read of a template: its resources in every form they are written in, and what is told of the rest."""
 
-import copy
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.playbooks.arm.templates import NOW, evaluated, found_in, read, workflow
+from tests.unit.playbooks.arm.templates import NOW, WRONG, changed, evaluated, found_in, read, workflow
 
 from guardship.playbooks.arm.evaluate import Evaluator
 from guardship.playbooks.arm.place import ArmPlace, Deployment
@@ -435,25 +434,10 @@ def whole_template() -> dict[str, Any]:
 
 
 compose = {"type": "Compose", "inputs": {"x": "[variables('v')[1]]", "copy": [{"name": "rules", "count": 1, "input": 1}]}}
-WRONG: list[Any] = [
-    *(None, True, -1, 1.5, "", "x", "[", "[[x]", "@{", [], {}, [None], {"a": None}, {"count": 1, "input": 2}, [[]]),
-    *("[parameters('x')]", "[variables('none')]", "[reference('a').b]", "[copyIndex()]", "[concat(", "[parameters('k')]"),
-    *("[if(reference('a'), 1, 2)]", "[toObject(range(0, 2), lambda('i', string(reference('a'))))]", "[json('{\"a\": [1]}')]"),
-]
-
-
-def places_in(document: Any) -> list[tuple[Any, Any]]:
-    pairs = list(document.items()) if isinstance(document, dict) else list(enumerate(document)) if isinstance(document, list) else []
-    return [each for step, inner in pairs for each in [(document, step), *places_in(inner)]]
 
 
 @given(st.lists(st.tuples(st.integers(min_value=0), st.sampled_from(WRONG)), min_size=1, max_size=3))
 @settings(max_examples=300, deadline=None)
 def test_no_document_breaks_the_reader(changes: list[tuple[int, Any]]) -> None:
-    document = whole_template()
-    for number, value in changes:
-        places = places_in(document)
-        holder, step = places[number % len(places)]
-        holder[step] = copy.deepcopy(value)
-    found = read(document)
+    found = read(changed(whole_template(), changes))
     orjson.dumps([[one.definition, dict(one.parameters)] for one in found.workflows])
