@@ -4,7 +4,7 @@ nobody gave is put into goes on with `<missing: …>` in its place, so that one 
 `[[text]` is the literal `[text]`. Every other string is kept verbatim, which is how the expressions of a playbook pass through.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from guardship.playbooks.arm.copies import Loop, loops_of
 from guardship.playbooks.arm.functions.collections import concat
 from guardship.playbooks.arm.functions.table import FUNCTIONS, OWN, arity_problem, deferred, nearest_function
-from guardship.playbooks.arm.names import Given, Names, OwnFunction, told_as
+from guardship.playbooks.arm.names import Given, Names, OwnFunction, constants, told_as
 from guardship.playbooks.arm.parameters import wrong_value
 from guardship.playbooks.arm.place import Deployment
 from guardship.playbooks.arm.report import Report
@@ -255,15 +255,14 @@ class Evaluator:
 
     def _own_function(self, function: OwnFunction, arguments: list[Any]) -> Any:
         """It sees its own parameters alone."""
-        declared = {str(entry.get("name", "")): entry for entry in function.parameters}
-        for (name, entry), value in zip(declared.items(), arguments, strict=True):
+        for (name, entry), value in zip(function.parameters.items(), arguments, strict=True):
             wrong = wrong_value(revealed(value), entry, is_hidden=any(secrets_in(value)))
             if wrong is not None:
                 raise ArmFailed(
                     f"The value of '{name}' of the template's function '{function.name}' does not fit: {wrong}.", "InvalidParameter"
                 )
-        given = {name.casefold(): _constant(value) for name, value in zip(declared, arguments, strict=True)}
-        inner = Evaluator({"parameters": declared}, (*function.path, "parameters"), self.deployment, given, self.report)
+        given = constants(dict(zip(function.parameters, arguments, strict=True)))
+        inner = Evaluator({"parameters": function.parameters}, (*function.path, "parameters"), self.deployment, given, self.report)
         return inner.value(function.output.get("value"), (*function.path, "output", "value"))
 
     def _own(self, name: str, node: Call, frame: Frame) -> Any:
@@ -356,7 +355,3 @@ def _secret_or_plain(made: Any, *sources: Any, is_derived: bool = False) -> Any:
         return made
     label = next(source.label for source in sources if isinstance(source, Secret))
     return Secret.of(made, label, is_derived=is_derived)
-
-
-def _constant(value: Any) -> Callable[[], Any]:
-    return lambda: value

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from guardship.playbooks.actions.reading import field_of
@@ -23,8 +24,17 @@ class OwnFunction:
 
     name: str
     path: Path
-    parameters: tuple[Mapping[str, Any], ...]
+    parameters: dict[str, dict[str, Any]]  # declarations by name, in their order
     output: Mapping[str, Any]
+
+
+def constants(values: Mapping[str, Any]) -> Given:
+    """Values that are known already."""
+    return {name.casefold(): partial(_itself, value) for name, value in values.items()}
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 class Names:
@@ -172,7 +182,8 @@ def _functions(document: Any, path: Path) -> dict[str, OwnFunction]:
             if isinstance(output, dict):
                 listed = field_of(member, "parameters")
                 called = f"{field_of(group, 'namespace', '')}.{name}"
-                parameters = tuple(entry for entry in listed if isinstance(entry, dict)) if isinstance(listed, list) else ()
+                entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+                parameters = {str(field_of(entry, "name", "")): entry for entry in entries}
                 found[called.casefold()] = OwnFunction(called, (*path, index, "members", name), parameters, output)
     return found
 

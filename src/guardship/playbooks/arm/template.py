@@ -15,7 +15,7 @@ from guardship.playbooks.arm.automations import read_automation_rule, read_secur
 from guardship.playbooks.arm.copies import resource_loop
 from guardship.playbooks.arm.evaluate import BARE, Evaluator, Frame
 from guardship.playbooks.arm.found import Found, FoundWorkflow
-from guardship.playbooks.arm.names import Given
+from guardship.playbooks.arm.names import constants
 from guardship.playbooks.arm.parameters import VaultSecret, given_values, is_parameter_file
 from guardship.playbooks.arm.place import ArmPlace, Deployment
 from guardship.playbooks.arm.report import Report
@@ -29,7 +29,7 @@ from guardship.playbooks.arm.resources import (
 )
 from guardship.playbooks.arm.secrets import declared_secure
 from guardship.playbooks.arm.symbols import Secret, Unknown
-from guardship.playbooks.definition import Path, Problem
+from guardship.playbooks.definition import Path
 
 MOST_DEPTH = 40
 _RULES = ("microsoft.securityinsights/automationrules", "microsoft.operationalinsights/workspaces/providers/automationrules")
@@ -54,7 +54,7 @@ def read_template(
         hint = "import the template, and give it these parameters"
         report.problem((), "these are parameters of a template, not a template", "InvalidDefinition", hint=hint)
     elif isinstance(field_of(document, "resources"), list | dict):
-        evaluator = _evaluator(document, (), Deployment(place, now, template=document, draw=draw), _constants(values), report)
+        evaluator = Evaluator(document, (), Deployment(place, now, template=document, draw=draw), constants(values), report)
         evaluator.names.refuse_unknown({given_name.casefold(): given_name for given_name in values})
         reader = _Reader(found, report, name)
         reader.resources(field_of(document, "resources"), ("resources",), evaluator, BARE)
@@ -74,20 +74,11 @@ def _read_bare(document: dict[str, Any], name: str, values: Mapping[str, Any], f
     elif field_of(document, "triggers") is not None or field_of(document, "actions") is not None:
         made = FoundWorkflow(name, (), document, {})
     else:
-        found.problems.append(Problem((), "there is neither a definition nor a template here", "InvalidDefinition"))
-        report.problems = found.problems
+        report.problem((), "there is neither a definition nor a template here", "InvalidDefinition")
         return
     plain = {key: value for key, value in values.items() if not isinstance(value, VaultSecret)}
     parameters = {**made.parameters, **plain}
     found.workflows.append(replace(made, parameters=parameters, secure=declared_secure(made.definition, parameters)))
-
-
-def _constants(values: Mapping[str, Any]) -> Given:
-    return {name.casefold(): (lambda value=value: value) for name, value in values.items()}  # type: ignore[misc]  # bound at once
-
-
-def _evaluator(document: Mapping[str, Any], path: Path, deployment: Deployment, given: Given, report: Report) -> Evaluator:
-    return Evaluator(document, path, deployment, given, report)
 
 
 class _Reader:
@@ -204,7 +195,7 @@ class _Reader:
             if isinstance(entry, dict):
                 given[name.casefold()] = _passed(entry, (*path, "properties", "parameters", name), evaluator, frame)
         deployment = replace(evaluator.deployment, name=called, place=_place_of(resource, path, evaluator, frame), template=inner)
-        self._inside(inner, where, _evaluator(inner, where, deployment, given, self._report), BARE)
+        self._inside(inner, where, Evaluator(inner, where, deployment, given, self._report), BARE)
 
     def _carried(self, kind: str, called: str, resource: dict[str, Any], path: Path, evaluator: Evaluator, frame: Frame) -> None:
         """A template that lies in a resource as data, as the content hub packs them; its own expressions begin with `[[`."""
@@ -214,7 +205,7 @@ class _Reader:
             self._found.ignored.append(f"{kind} {called}")
             return
         deployment = replace(evaluator.deployment, name=called, template=inner)
-        self._inside(inner, where, _evaluator(inner, where, deployment, {}, self._report), BARE)
+        self._inside(inner, where, Evaluator(inner, where, deployment, {}, self._report), BARE)
 
     def _inside(self, inner: dict[str, Any], where: Path, evaluator: Evaluator, frame: Frame) -> None:
         if self._depth >= MOST_DEPTH:

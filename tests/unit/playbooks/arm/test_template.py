@@ -70,11 +70,13 @@ def test_own_functions_see_their_own_parameters_alone() -> None:
                     "parameters": [{"name": "word", "type": "string"}],
                     "output": {"type": "string", "value": "[concat('#', toLower(parameters('word')))]"},
                 },
+                "twice": {"parameters": [{"name": "a"}, {"name": "a"}], "output": {"type": "string", "value": "[parameters('a')]"}},
                 "nosy": {"parameters": [], "output": {"type": "string", "value": "[variables('v')]"}},
             },
         }
     ]
     assert evaluated("[Contoso.Tagged('A')]", functions=functions) == "#a"
+    assert evaluated("[contoso.twice('x')]", functions=functions) == "x"
     assert [p.code for p in found_in({"A": "[contoso.tagged()]"}, functions=functions).problems] == ["WrongArity"]
     assert [p.code for p in found_in({"A": "[contoso.tagged(1)]"}, functions=functions).problems] == ["InvalidParameter"]
     assert [p.code for p in found_in({"A": "[contoso.other()]"}, functions=functions).problems] == ["UnknownFunction"]
