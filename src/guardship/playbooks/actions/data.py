@@ -12,6 +12,7 @@ from jsonschema.exceptions import SchemaError
 
 from guardship.playbooks.actions.conditions import read_condition
 from guardship.playbooks.actions.reading import Reading, field_of
+from guardship.playbooks.actions.schemas import check_schema
 from guardship.playbooks.definition import Immediate, Outcome, Path, Status
 from guardship.playbooks.expressions.bounds import not_too_deep
 from guardship.playbooks.expressions.evaluate import Evaluate, Scope
@@ -36,7 +37,7 @@ def read_parse_json(inputs: Any, path: Path, reading: Reading) -> Immediate:
     validator: Draft7Validator | None = None
     if isinstance(schema, dict) and schema:
         try:
-            Draft7Validator.check_schema(schema)
+            check_schema(schema)
             validator = Draft7Validator(schema)
         except SchemaError as error:
             reading.problem((*path, "schema"), f"the schema is not valid: {error.message}", "InvalidSchema")

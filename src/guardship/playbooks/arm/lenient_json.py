@@ -16,7 +16,8 @@ _TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TRAILING = re.compile(rf"{_TEXT}|,(?=\s*[}}\]])", re.DOTALL)
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-_PIECE = re.compile(rf"({_TEXT})(\s*:)?|[{{}}\[\],]", re.DOTALL)
+# A name with its colon, and its value and the comma after it where the value is plain; a value in an array; a bracket or comma.
+_PIECE = re.compile(rf"({_TEXT})(?:(\s*:)(?:\s*(?:{_TEXT}|[-+.\w]+)\s*,?)?)?|[{{}}\[\],]", re.DOTALL)
 _GAP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -172,7 +173,7 @@ def _walk(text: str) -> tuple[_Place, list[tuple[Path, int]]]:
                 step = json.loads(f'"{name}"', strict=False) if "\\" in name else name
                 if step in inside:
                     duplicates.append(((*[each for _, each in outer[1:]], step), match.start()))
-                inside[step] = match.end()
+                inside[step] = match.end(2)
         elif sign in "{[":
             outer.append((here, step))
             position = inside[step]
