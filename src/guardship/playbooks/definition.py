@@ -235,6 +235,7 @@ class Workflow:
     variables: Mapping[str, str]  # spelled name -> type, as InitializeVariable declares them
     has_response: bool = False
     is_secretive: bool = False  # something in it is hidden by secureData
+    secure_parameters: frozenset[str] = frozenset()  # by folded name: of a type whose values are not for the eye
     outputs: Evaluate | None = None
     connections: Mapping[str, "ConnectionUse"] = field(default_factory=dict)
     address: str = ""  # of the server, before the path of a callback

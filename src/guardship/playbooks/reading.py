@@ -28,6 +28,7 @@ from guardship.playbooks.triggers import read_triggers
 
 ARTIFACTS = "$artifacts"  # {"maps": {name: text}, "schemas": {name: text}}: came with the playbook, kept with its parameters
 MOST_ACTIONS = 500
+_SECURE_TYPES = ("securestring", "secureobject")
 MOST_DEPTH = 50  # published are 8; real playbooks go to 9 and run
 _STATUSES = {status.lower(): status for status in ("Succeeded", "Failed", "Skipped", "TimedOut")}
 
@@ -73,6 +74,7 @@ def read_workflow(
         variables=structure.variables,
         has_response=any(action.kind == "Response" for action in structure.actions.values()),
         outputs=reading.tree(outputs, ("outputs",)) if outputs else None,
+        secure_parameters=_secure_parameters(document),
         connections=connections,
         address=address.rstrip("/"),
     )
@@ -96,6 +98,11 @@ def _parameters(document: dict[str, Any], given: Mapping[str, Value], reading: R
             reading.problem(("parameters", name), f"the parameter {name} has neither a value nor a default", "MissingParameter")
         values[name.casefold()] = value
     return values
+
+
+def _secure_parameters(document: dict[str, Any]) -> frozenset[str]:
+    listed = _entries(field_of(document, "parameters", {}))
+    return frozenset(name.casefold() for name, entry in listed if str(field_of(entry, "type", "")).lower() in _SECURE_TYPES)
 
 
 def _connections_value(connections: Mapping[str, ConnectionUse], actions: Mapping[str, Action]) -> dict[str, Any]:

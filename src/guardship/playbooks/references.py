@@ -1,6 +1,7 @@
 """What the expressions of a definition name: whether it is there, and what hidden values spread to.
 
-`secureData` spreads: who reads hidden outputs has hidden inputs, and Compose, ParseJson and Response hide both.
+`secureData` spreads: who reads hidden outputs, or a parameter of a secure type, has hidden inputs, and Compose, ParseJson and Response
+hide both.
 """
 
 from collections.abc import Iterable
@@ -58,16 +59,20 @@ def hidden_actions(workflow: Workflow, reading: Reading) -> Workflow:
     hidden_outputs = {action.name.casefold() for action in workflow.actions.values() if action.hides_outputs}
     hides_trigger = any(trigger.hides_outputs for trigger in workflow.triggers)
     hidden_inputs = {action.name.casefold() for action in workflow.actions.values() if action.hides_inputs}
-    if not hidden_outputs and not hidden_inputs and not hides_trigger:
+    if not hidden_outputs and not hidden_inputs and not hides_trigger and not workflow.secure_parameters:
         return workflow
     changed = True
     while changed:
         changed = False
         for reference in reading.references:
             reader = (reference.action or "").casefold()
-            reads_hidden = (
-                reference.name.casefold() in hidden_outputs if reference.kind == "action" else hides_trigger and reference.kind == "trigger"
-            )
+            match reference.kind:
+                case "action":
+                    reads_hidden = reference.name.casefold() in hidden_outputs
+                case "parameter":
+                    reads_hidden = reference.name.casefold() in workflow.secure_parameters
+                case kind:
+                    reads_hidden = hides_trigger and kind == "trigger"
             if reader and reads_hidden and reader not in hidden_inputs:
                 hidden_inputs.add(reader)
                 changed = True

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.databases import demand_sqlite
-from tests.unit.playbooks.engine_room import after, call, compose, engine_room, statuses
+from tests.unit.playbooks.engine_room import CONNECTIONS, after, call, compose, engine_room, statuses
 
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Accepted
@@ -412,5 +412,22 @@ def test_tracked_properties_that_cannot_be_worked_out_fail_nothing(tmp_path: Pat
             view = await room.run({"One": compose(1, runAfter={}, trackedProperties={"x": "@outputs('One')['no']"})})
             assert view["status"] == "Succeeded"
             assert "error" in room.runs.published_run(view["run_id"])["properties"]["actions"]["One"]["trackedProperties"]
+
+    asyncio.run(work())
+
+
+def test_what_reads_a_parameter_of_a_secure_type_is_hidden_and_is_used_all_the_same(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine_room(tmp_path) as room:
+            parameters = {**CONNECTIONS, "Key": {"type": "securestring", "defaultValue": "s3cret"}}
+            actions = {
+                "Send": call("post", "/repeatable", {"key": "@parameters('key')"}, runAfter={}),
+                "Pass": compose("@parameters('Key')", runAfter=after("Send")),
+            }
+            view = await room.run(actions, parameters=parameters)
+            assert view["status"] == "Succeeded"
+            assert room.world.deeds("again")[0]["body"] == {"key": "s3cret"}
+            for key, part in (("Send", "inputs"), ("Pass", "inputs"), ("Pass", "outputs")):
+                assert room.runs.payload(view["run_id"], key, part) == "***"
 
     asyncio.run(work())
