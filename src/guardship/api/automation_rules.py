@@ -11,8 +11,10 @@ from guardship.api.access import Admin, DoorsHere, Reader, who
 from guardship.api.doors import Doors
 from guardship.detection.alerts import Alert, payload_of
 from guardship.detection.incidents import tags_of_incidents
+from guardship.errors import Fault, GuardshipError, NotFound
 from guardship.identity import audit
-from guardship.playbooks.automation_rules import AutomationRule, Conditions, NewRule, would_have_caught
+from guardship.playbooks.automation_import import import_automation
+from guardship.playbooks.automation_rules import AutomationRule, Conditions, NameTaken, NewRule, would_have_caught
 
 router = APIRouter(tags=["automation rules"])
 
@@ -61,6 +63,25 @@ class CaughtOut(BaseModel):
     since: datetime
 
 
+class RulesImportIn(BaseModel):
+    """`document` is a template with Microsoft.Security/automations or Microsoft.SecurityInsights/automationRules, as text."""
+
+    document: str = Field(max_length=20_000_000)
+    parameters: dict[str, Any] = {}
+
+
+class RulesImportOut(BaseModel):
+    """The rules that were made, all of them off, and in words what was not taken over."""
+
+    rules: list[AutomationRuleOut]
+    remarks: list[str]
+
+
+class NothingToImport(GuardshipError):
+    code = "automation_rules.nothing_to_import"
+    fault = Fault.BAD_INPUT
+
+
 @router.get("/automation-rules")
 def list_rules(doors: DoorsHere, caller: Reader) -> list[AutomationRuleOut]:
     return [_out(row, doors) for row in doors.automation_rules.all()]
@@ -72,6 +93,32 @@ def create_rule(body: AutomationRuleIn, doors: DoorsHere, caller: Admin) -> Auto
     row = doors.automation_rules.create(_new(body), by=who(caller))
     _record(doors, who(caller), "automation_rule.created", row.rule_id, body.model_dump())
     return _out(row, doors)
+
+
+@router.post("/automation-rules/import", status_code=201)
+def import_rules(body: RulesImportIn, doors: DoorsHere, caller: Admin) -> RulesImportOut:
+    """Make rules of ours from those of Azure, off, for the playbooks that are here by the same names."""
+    checked = doors.library.check("", body.document, parameters=body.parameters)
+    if not checked.automations:
+        first = next((problem.message for problem in checked.problems), "it holds no automation")
+        raise NothingToImport(f"there is no automation rule in this document: {first}", hint="export the rule from Azure as a template")
+    made: list[AutomationRuleOut] = []
+    remarks: list[str] = []
+    for automation in checked.automations:
+        imported = import_automation(automation)
+        remarks.extend(imported.remarks)
+        for rule in imported.rules:
+            try:
+                playbook_id = doors.library.named(rule.playbook_name).playbook_id
+                row = doors.automation_rules.create(NewRule(rule.name, playbook_id, rule.conditions, rule.order), by=who(caller))
+            except NotFound:
+                remarks.append(f"{rule.name}: there is no playbook called {rule.playbook_name} here; import that first")
+            except NameTaken as error:
+                remarks.append(f"{rule.name}: {error}")
+            else:
+                _record(doors, who(caller), "automation_rule.imported", row.rule_id, rule.conditions.as_json())
+                made.append(_out(row, doors))
+    return RulesImportOut(rules=made, remarks=remarks)
 
 
 @router.put("/automation-rules/{rule_id}")

@@ -269,6 +269,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/automation-rules/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Rules
+         * @description Make rules of ours from those of Azure, off, for the playbooks that are here by the same names.
+         */
+        post: operations["import_rules_api_v1_automation_rules_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/automation-rules/{rule_id}": {
         parameters: {
             query?: never;
@@ -3103,6 +3123,31 @@ export interface components {
             /** Is Enabled */
             is_enabled: boolean;
         };
+        /**
+         * RulesImportIn
+         * @description `document` is a template with Microsoft.Security/automations or Microsoft.SecurityInsights/automationRules, as text.
+         */
+        RulesImportIn: {
+            /** Document */
+            document: string;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RulesImportOut
+         * @description The rules that were made, all of them off, and in words what was not taken over.
+         */
+        RulesImportOut: {
+            /** Remarks */
+            remarks: string[];
+            /** Rules */
+            rules: components["schemas"]["AutomationRuleOut"][];
+        };
         /** RunDetail */
         RunDetail: {
             /**
@@ -4246,6 +4291,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaughtOut"];
+                };
+            };
+            /** @description What went wrong and the way out */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_rules_api_v1_automation_rules_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesImportIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesImportOut"];
                 };
             };
             /** @description What went wrong and the way out */
