@@ -6,7 +6,7 @@ On both, those who write go one at a time, and who reads sees one moment. A tran
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +103,11 @@ class Database:
     def ask(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of one plain statement that both databases know, with places such as `:run_id`; raises DatabaseUnavailable.
 
-        On SQLite by a connection of its own each time, so that nothing pins the write-ahead log.
+        On SQLite nothing stays open in between, so that nothing pins the write-ahead log.
         """
         try:
             if isinstance(self.kind, SqliteFile):
-                with closing(self.raw_connection()) as connection:
-                    return connection.execute(sql, values).fetchall()
+                return self.kind.ask(sql, values)
             from guardship.storage import postgres  # late: only who has a server loads its driver
 
             return postgres.ask(self.engine, sql, values)
@@ -148,6 +147,8 @@ class Database:
 
     def close(self) -> None:
         self._is_closed = True
+        if isinstance(self.kind, SqliteFile):
+            self.kind.close()
         self.engine.dispose()
 
     def _close_late(self, connection: DBAPIConnection | None, _: object) -> None:

@@ -4,6 +4,7 @@ Writers begin with `BEGIN IMMEDIATE`, so nobody upgrades a read lock.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 BUSY_SECONDS = 5.0
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
+MOST_IDLE = 8
 
 
 class SqliteFile:
@@ -20,6 +22,8 @@ class SqliteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._idle: list[sqlite3.Connection] = []  # for questions; opening one takes hundreds of times as long as most answers
+        self._is_closed = False
 
     def __str__(self) -> str:
         return str(self.path)
@@ -39,6 +43,28 @@ class SqliteFile:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         _set_pragmas(connection)
         return connection
+
+    def ask(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows at once, in autocommit: what lies idle afterwards holds no read lock and pins no write-ahead log."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self.raw_connection()
+        try:
+            rows = connection.execute(sql, values).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        if self._is_closed or len(self._idle) >= MOST_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return rows
+
+    def close(self) -> None:
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
 
     def backup(self, target: Path) -> None:
         with closing(self.raw_connection()) as source, closing(sqlite3.connect(target)) as copy:

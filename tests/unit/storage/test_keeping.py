@@ -1,6 +1,7 @@
 """Database, blobs, vault: what was put in comes out, and only there."""
 
 import stat
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tests.databases import demand_sqlite
 
 from guardship.storage.blobs import Blobs, PayloadTooLarge
-from guardship.storage.database import Database
+from guardship.storage.database import Database, DatabaseUnavailable
 from guardship.storage.vault import SealBroken, Vault
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -82,3 +83,31 @@ def test_a_backup_is_whole_while_others_write(database: Database, tmp_path: Path
         stop.set()
         writer.join()
     assert Database(tmp_path / "copy.db").is_whole()
+
+
+def test_questions_leave_nothing_that_pins_the_log_or_holds_a_lock(tmp_path: Path) -> None:
+    demand_sqlite()
+    database = Database(tmp_path / "g.db")
+    database.create_tables()
+    for _ in range(3):
+        database.ask("SELECT count(*) FROM storage_blob WHERE blob_id=:blob_id", {"blob_id": "x"})
+    with closing(database.raw_connection()) as writer:
+        writer.execute("CREATE TABLE some_rows (n INTEGER)")
+        writer.execute("INSERT INTO some_rows VALUES (1)")
+        busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert busy == 0
+    assert (tmp_path / "g.db-wal").stat().st_size == 0
+    assert database.ask("SELECT n FROM some_rows", {}) == [(1,)]
+    database.close()
+
+
+def test_a_question_that_fails_costs_the_next_one_nothing(tmp_path: Path) -> None:
+    demand_sqlite()
+    database = Database(tmp_path / "g.db")
+    database.create_tables()
+    for _ in range(20):
+        with pytest.raises(DatabaseUnavailable):
+            database.ask("SELECT nothing FROM nowhere", {})
+    assert database.ask("SELECT 1", {}) == [(1,)]
+    database.close()
+    assert database.ask("SELECT 1", {}) == [(1,)]  # as a late one does when all is stopped
