@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     smtp_security: MailSecurity = Field(MailSecurity.NONE, description="How the mail server is spoken to: `none`, `starttls` or `tls`.")
     smtp_user: str = Field("", description="Account at the mail server, if it asks for one.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
+    run_keep_days: int = Field(0, ge=0, description="Days after its end that the history of a run is kept; 0 keeps it for ever.")
+    run_keep_mb: int = Field(0, ge=0, description="Size of the database above which the oldest ended runs go, in MB; 0 sets no limit.")
     public_url: str = Field("", description="Address by which others reach this server; empty means the listening address.")
     own_addresses: tuple[str, ...] = Field(
         (), description="Addresses by which the clouds know this server, beside those of its own interfaces."

@@ -42,6 +42,7 @@ from guardship.playbooks.journal import Journal
 from guardship.playbooks.library import Library
 from guardship.playbooks.payloads import Payloads
 from guardship.playbooks.polling import Asking
+from guardship.playbooks.pruning import Keeping, Pruning
 from guardship.playbooks.runner import Runner
 from guardship.playbooks.runs import Runs
 from guardship.playbooks.standing import Standing
@@ -80,6 +81,7 @@ class House:
     http: Http
     log_rows: LogRows
     journal: Journal
+    pruning: Pruning
     local_token: str
 
 
@@ -150,10 +152,13 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         start_demo=start_demo,
         health=lambda: _health(layout, outbox),
     )
+    pruning = Pruning(database, blobs, clock, Keeping(settings.run_keep_days or None, settings.run_keep_mb or None))
     scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
     folder, doors_of_http = layout.isolations, playing.http_doors
     connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=doors_of_http)
-    return House(settings, layout, doors, scheduler, connecting, names, playing.http, LogRows(logs.ingest), playing.journal, local_token)
+    return House(
+        settings, layout, doors, scheduler, connecting, names, playing.http, LogRows(logs.ingest), playing.journal, pruning, local_token
+    )
 
 
 def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:

@@ -176,6 +176,7 @@ class Living:
 
     def _sweep(self) -> None:
         doors = self._house.doors
+        self._house.pruning.round()
         with doors.database.transaction() as session:
             sessions.sweep(session, at=doors.clock.now())
             outbox.forget_delivered(session, at=doors.clock.now())

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 AWAY_HINT = "see that PostgreSQL runs, and that user, password and database of database_url are right"
 
 
+VACUUM_PAGES = 1000
+
+
 class DatabaseUnavailable(GuardshipError):
     code = "storage.unavailable"
     fault = Fault.UNAVAILABLE
@@ -144,6 +147,18 @@ class Database:
             if self.is_sqlite:
                 return bool(session.execute(text("PRAGMA quick_check")).scalar() == "ok")
             return bool(session.execute(text("SELECT 1")).scalar() == 1)
+
+    def used_bytes(self) -> int:
+        """What our tables take on disk, without space that is free again."""
+        if self.is_sqlite:
+            pages, free, size = (self.ask(f"PRAGMA {name}", {})[0][0] for name in ("page_count", "freelist_count", "page_size"))
+            return int((pages - free) * size)
+        return int(self.ask("SELECT pg_database_size(current_database())", {})[0][0])
+
+    def give_space_back(self) -> None:
+        """A part of what was freed, in a moment; PostgreSQL does that by itself."""
+        if self.is_sqlite:
+            self.ask(f"PRAGMA incremental_vacuum({VACUUM_PAGES})", {})
 
     def close(self) -> None:
         self._is_closed = True
