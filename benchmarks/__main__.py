@@ -21,6 +21,7 @@ def _parts(given: argparse.Namespace) -> dict[str, Callable[[Path], list[Figure]
     return {
         "engine": lambda folder: engine_alone.figures(folder, is_quick=is_quick),
         "load": lambda _: load.figures(given.templates, is_quick=is_quick),
+        "engine-postgres": lambda folder: engine_alone.postgres_figures(folder, is_quick=is_quick),
         "webhook": lambda folder: webhook.figures(folder, is_quick=is_quick, bench_scripts=given.bench_scripts),
         "ingest": lambda folder: ingest_rows.figures(folder, is_quick=is_quick),
         "waiting": lambda folder: waiting.figures(folder, is_quick=is_quick),
@@ -32,7 +33,10 @@ def _parts(given: argparse.Namespace) -> dict[str, Callable[[Path], list[Figure]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--only", action="append", default=[], help="engine, load, webhook, ingest, waiting, server or cut-off; may be given again"
+        "--only",
+        action="append",
+        default=[],
+        help="engine, engine-postgres, load, webhook, ingest, waiting, server or cut-off; may be given again",
     )
     parser.add_argument("--quick", action="store_true", help="few of everything: shows that it runs, not how fast it is")
     parser.add_argument("--bench-scripts", type=Path, help="folder with a wfload.py that also puts its load on the webhook")

@@ -15,8 +15,11 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.postgres.own_server import OwnServer, name_for
 
 from benchmarks import bare_commits
 from benchmarks.bare_commits import BareRun
@@ -38,6 +41,7 @@ from guardship.storage.vault import Vault
 CALLERS = 32
 ROUNDS = 3
 RUNS_PER_SECOND = 2500
+RUNS_PER_SECOND_ON_POSTGRES = 1500
 
 
 class Echo:
@@ -105,9 +109,9 @@ ALERT = {
 }
 
 
-async def measure(form: str, runs: int, callers: int, home: Path) -> dict[str, Any]:
+async def measure(form: str, runs: int, callers: int, home: Path, url: str = "") -> dict[str, Any]:
     interpreter.settle()  # as a server does once it is built; the baseline runs in the same process
-    database = Database(home / f"{form}.db")
+    database = Database(url or home / f"{form}.db")
     database.create_tables()
     clock, vault, connectors = SystemClock(), Vault.open(home / "key"), ConnectorSet([Echo()])
     library = Library(database, connectors, clock)
@@ -133,6 +137,7 @@ async def measure(form: str, runs: int, callers: int, home: Path) -> dict[str, A
     seconds = time.perf_counter() - start
     cpu = time.process_time() - cpu
     await runner.stop()
+    size = database.ask("SELECT pg_database_size(current_database())", {})[0][0] if url else database.path.stat().st_size
     database.close()
     quantiles = statistics.quantiles(times, n=100)
     return {
@@ -144,12 +149,34 @@ async def measure(form: str, runs: int, callers: int, home: Path) -> dict[str, A
         "p99_ms": round(quantiles[98], 2),
         "cpu_ms_per_run": round(cpu / runs * 1000, 3),
         "failed": failed,
-        "bytes_per_run": round((home / f"{form}.db").stat().st_size / runs),
+        "bytes_per_run": round(size / runs),
         "max_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
 def figures(folder: Path, *, is_quick: bool) -> list[Figure]:
+    return _figures(folder, is_quick=is_quick, place=lambda home: home / "bare.db", url=lambda _: "", where="", least=RUNS_PER_SECOND)
+
+
+def postgres_figures(folder: Path, *, is_quick: bool) -> list[Figure]:
+    """The same on a PostgreSQL of this machine, which is made for it and syncs as a user's does."""
+    server = OwnServer()
+    try:
+
+        def url(home: Path) -> str:
+            return server.database(name_for(home))
+
+        def place(home: Path) -> str:
+            return server.empty_database(name_for(home / "bare"))
+
+        return _figures(folder, is_quick=is_quick, place=place, url=url, where=" on PostgreSQL", least=RUNS_PER_SECOND_ON_POSTGRES)
+    finally:
+        server.close()
+
+
+def _figures(
+    folder: Path, *, is_quick: bool, place: Callable[[Path], Path | str], url: Callable[[Path], str], where: str, least: float
+) -> list[Figure]:
     """Each form and its baseline in turns; the medians of the rounds."""
     made: list[Figure] = []
     for form, runs in (("plain", 1000 if is_quick else 8000), ("effects", 300 if is_quick else 2000)):
@@ -158,14 +185,14 @@ def figures(folder: Path, *, is_quick: bool) -> list[Figure]:
         for number in range(ROUNDS):
             home = folder / f"{form}-{number}"
             home.mkdir()
-            ours.append(asyncio.run(measure(form, runs, CALLERS, home)))
-            bare.append(asyncio.run(bare_commits.measure(BareRun(ALERT, form == "effects"), runs, CALLERS, home)))
+            ours.append(asyncio.run(measure(form, runs, CALLERS, home, url(home))))
+            bare.append(asyncio.run(bare_commits.measure(BareRun(ALERT, form == "effects"), runs, CALLERS, place(home))))
         rate, cpu = median([one["runs_per_second"] for one in ours]), median([one["cpu_ms_per_run"] for one in ours])
         failed = sum(one["failed"] for one in ours)
         note = f"p99 {median([one['p99_ms'] for one in ours]):.0f} ms, {cpu:.2f} ms of CPU and {ours[0]['bytes_per_run']} bytes a run"
         note += f", {failed} failed" if failed else ""
-        name = f"engine alone, 5 {'actions' if form == 'plain' else 'calls'} a run, {CALLERS} callers"
-        made.append(at_least(name, rate, "runs/s", RUNS_PER_SECOND, baseline=median(bare), of="bare commits", note=note))
+        name = f"engine alone{where}, 5 {'actions' if form == 'plain' else 'calls'} a run, {CALLERS} callers"
+        made.append(at_least(name, rate, "runs/s", least, baseline=median(bare), of="bare commits", note=note))
     return made
 
 
@@ -174,6 +201,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--callers", type=int, default=32)
     parser.add_argument("--form", choices=("plain", "effects", "both"), default="both")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that is made for it")
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     for form in ("plain", "effects") if given.form == "both" else (given.form,):
@@ -182,7 +210,13 @@ def main() -> None:
             profile = cProfile.Profile()
             if given.profile:
                 profile.enable()
-            print(json.dumps(asyncio.run(measure(form, runs, given.callers, Path(home)))), flush=True)
+            server = OwnServer() if given.postgres else None
+            try:
+                url = server.database(name_for(Path(home))) if server else ""
+                print(json.dumps(asyncio.run(measure(form, runs, given.callers, Path(home), url))), flush=True)
+            finally:
+                if server:
+                    server.close()
             if given.profile:
                 profile.disable()
                 pstats.Stats(profile).sort_stats("tottime").print_stats(35)

@@ -16,15 +16,15 @@ SERVER = os.environ.get("GUARDSHIP_TEST_POSTGRES", "")
 _opened: list[Database] = []
 
 
-def place_in(folder: Path, name: str = "guardship.db") -> Path | str:
-    if not SERVER:
+def place_in(folder: Path, name: str = "guardship.db", *, server: str = SERVER) -> Path | str:
+    if not server:
         return folder / name
     from sqlalchemy.engine import make_url
     from tests.postgres.own_server import made_of, name_for
 
     database = name_for(folder / name)
-    made_of(SERVER, database)
-    return make_url(SERVER).set(database=database).render_as_string(hide_password=False)
+    made_of(server, database)
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
 
 
 def opened_in(folder: Path, name: str = "guardship.db") -> Database:

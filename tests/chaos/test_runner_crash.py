@@ -1,5 +1,9 @@
-"""kill -9 at every fault point and at random moments: every run ends as it would have, and no effect happens twice."""
+"""kill -9 at every fault point and at random moments, on SQLite and on PostgreSQL: every run ends as it would have, no effect is twice.
 
+On PostgreSQL `GUARDSHIP_PROVE=1` kills at every fault point; without it at a seeded choice of them.
+"""
+
+import os
 import random
 import time
 from collections import Counter
@@ -9,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from tests.chaos.conftest import Servers
 from tests.unit.playbooks.crashing import finish, last_words, outcome, start
 
 POINTS = (
@@ -27,6 +32,10 @@ POINTS = (
     "dispatch.wake:3",
 )
 COUNT = 6
+PROVE = os.environ.get("GUARDSHIP_PROVE") == "1"
+SEED = 20261124
+ON_POSTGRES = POINTS if PROVE else tuple(random.Random(SEED).sample(POINTS, 4))
+PLACES = [*[("sqlite", point) for point in POINTS], *[("postgresql", point) for point in ON_POSTGRES]]
 
 
 @cache
@@ -36,8 +45,8 @@ def undisturbed(count: int) -> dict[str, Any]:
         return outcome(Path(home))
 
 
-def assert_as_undisturbed(home: Path, count: int) -> None:
-    found, wanted = outcome(home), undisturbed(count)
+def assert_as_undisturbed(home: Path, count: int, server: str = "") -> None:
+    found, wanted = outcome(home, server=server), undisturbed(count)
     assert found["runs"] == wanted["runs"]
     for name in ("put", "send"):  # probed, or asked about: never twice
         times = Counter(deed["key"] for deed in found["deeds"] if deed["name"] == name)
@@ -47,24 +56,26 @@ def assert_as_undisturbed(home: Path, count: int) -> None:
     assert len(again) == len({deed["key"] for deed in wanted["deeds"] if deed["name"] == "again"})
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_a_fault_point_changes_nothing_in_the_end(tmp_path: Path, point: str) -> None:
-    process = start(tmp_path, COUNT, f"{point}:kill")
+@pytest.mark.parametrize(("place", "point"), PLACES)
+def test_a_kill_at_a_fault_point_changes_nothing_in_the_end(tmp_path: Path, servers: Servers, place: str, point: str) -> None:
+    print(f"{len(POINTS)} fault points on SQLite, {len(ON_POSTGRES)} on PostgreSQL, seed {SEED}")
+    server = servers(place)
+    process = start(tmp_path, COUNT, f"{point}:kill", server=server)
     try:
         process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == -9, "the fault point was not reached"
-    finish(tmp_path, COUNT)
-    assert_as_undisturbed(tmp_path, COUNT)
+    finish(tmp_path, COUNT, server=server)
+    assert_as_undisturbed(tmp_path, COUNT, server)
 
 
-def kill_at_random(home: Path, count: int, kills: int, seed: int) -> None:
+def kill_at_random(home: Path, count: int, kills: int, seed: int, server: str) -> None:
     choose = random.Random(seed)
     acknowledged: set[str] = set()
     for _ in range(kills):
-        process = start(home, count)
+        process = start(home, count, server=server)
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == "ready"
@@ -75,20 +86,22 @@ def kill_at_random(home: Path, count: int, kills: int, seed: int) -> None:
         acknowledged |= {line.split()[1] for line in out.splitlines() if line.startswith("accepted ")}
         if "done" in out.splitlines():
             break
-    finish(home, count)
-    assert acknowledged <= outcome(home)["runs"].keys()
+    finish(home, count, server=server)
+    assert acknowledged <= outcome(home, server=server)["runs"].keys()
 
 
-def test_random_kills_change_nothing_in_the_end(tmp_path: Path) -> None:
-    kill_at_random(tmp_path, 30, 5, 1)
-    assert_as_undisturbed(tmp_path, 30)
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"])
+def test_random_kills_change_nothing_in_the_end(tmp_path: Path, servers: Servers, place: str) -> None:
+    kill_at_random(tmp_path, 30, 5, 1, servers(place))
+    assert_as_undisturbed(tmp_path, 30, servers(place))
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("seed", range(6))
-def test_thirty_random_kills_change_nothing_in_the_end(tmp_path: Path, seed: int) -> None:
-    kill_at_random(tmp_path, 200, 5, seed)
-    assert_as_undisturbed(tmp_path, 200)
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"] if PROVE else ["sqlite"])
+def test_thirty_random_kills_change_nothing_in_the_end(tmp_path: Path, servers: Servers, place: str, seed: int) -> None:
+    kill_at_random(tmp_path, 200, 5, seed, servers(place))
+    assert_as_undisturbed(tmp_path, 200, servers(place))
 
 
 def test_a_journal_that_cannot_commit_acknowledges_nothing_and_goes_on_later(tmp_path: Path) -> None:

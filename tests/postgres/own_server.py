@@ -136,7 +136,7 @@ def made_of(admin_url: str, name: str) -> None:
             database = Database(make_url(admin_url).set(database=WITH_TABLES).render_as_string(hide_password=False))
             database.create_tables()
             database.close()
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {WITH_TABLES} STRATEGY FILE_COPY')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {WITH_TABLES}')
 
 
 def name_for(folder: Path) -> str:

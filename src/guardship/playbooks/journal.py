@@ -187,8 +187,12 @@ class _Statement:
 
 
 class Journal(JournalReading):
-    def __init__(self, database: Database, blobs: Blobs, payloads: Payloads, clock: Clock, fault_points: FaultPoints) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, payloads: Payloads, clock: Clock, fault_points: FaultPoints, *, seat: str = ""
+    ) -> None:
+        """`seat` is the same in every life of this process, and of no other that works on the database."""
         super().__init__(database, blobs, payloads)
+        self._seat = seat
         self._clock = clock
         self._fault_points = fault_points
         self._numbers: Numbers = CountedNumbers() if database.is_sqlite else DrawnNumbers()
@@ -272,9 +276,13 @@ class Journal(JournalReading):
         """Let the run be taken up again: who holds it cannot go on with it."""
         await self._do(self._sql.give_back, {"run_id": run_id, "epoch": epoch}, lambda cursor: None)
 
+    def worker_id(self) -> str:
+        """A name for who takes leases in this life of the process."""
+        return f"{self._seat}{new_id('wrkr')}"
+
     async def free_leftovers(self) -> int:
-        """At start, embedded: every lease that is left belongs to a process that is gone."""
-        return int(await self._do(self._sql.free_leftovers, {}, lambda cursor: cursor.rowcount))
+        """At start: leases of processes that are gone. On SQLite that is every one; on PostgreSQL those of this seat, others run out."""
+        return int(await self._do(self._sql.free_leftovers, {"seat": self._seat}, lambda cursor: cursor.rowcount))
 
     async def fire_due(self) -> list[str]:
         rows = await self._do(self._sql.fire, {"at": self._now()}, lambda cursor: cursor.fetchall())

@@ -13,13 +13,15 @@ class Words:
     now: str
     run_ids: str  # rows of the JSON list `:run_ids`
     unlocked: str  # passes over rows that another process is working on
+    left: str  # a lease of a process that is gone: `:seat` begins the names of all that ever worked for the one that starts
 
 
-SQLITE = Words(":now", "SELECT value FROM json_each(:run_ids)", "")
+SQLITE = Words(":now", "SELECT value FROM json_each(:run_ids)", "", "lease_owner IS NOT NULL")
 POSTGRES = Words(
     "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
     "SELECT json_array_elements_text(CAST(:run_ids AS json))",
     "FOR UPDATE SKIP LOCKED",
+    "lease_owner IS NOT NULL AND :seat <> '' AND starts_with(lease_owner, :seat)",
 )
 
 MESSAGE_COLUMNS = [column.name for column in MESSAGE.columns]
@@ -48,7 +50,7 @@ class Statements:
             "AND NOT EXISTS (SELECT 1 FROM playbooks_timer t WHERE t.run_id=playbooks_run.run_id AND t.fired_at IS NOT NULL)"
         )
         self.give_back = f"{_FREED} run_id=:run_id AND lease_epoch=:epoch"
-        self.free_leftovers = f"{_FREED} lease_owner IS NOT NULL"
+        self.free_leftovers = f"{_FREED} {words.left}"
         self.fire = (
             "UPDATE playbooks_timer SET fired_at=:at WHERE (run_id, key) IN (SELECT run_id, key FROM playbooks_timer "  # noqa: S608  # our own words
             f"WHERE fired_at IS NULL AND due_at <= :at ORDER BY due_at LIMIT 200 {words.unlocked}) RETURNING run_id"

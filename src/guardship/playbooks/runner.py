@@ -74,7 +74,7 @@ class Runner:
         *,
         dispatch: LocalDispatch | None = None,
     ) -> None:
-        self.worker = new_id("wrkr")
+        self.worker = journal.worker_id()
         self._journal = journal
         self._playbooks = playbooks
         self._draws = Draws(clock)

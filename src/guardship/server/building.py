@@ -32,6 +32,7 @@ from guardship.detection.analytics import Scheduler
 from guardship.detection.log_rows import LogRows
 from guardship.detection.workspace_address import WorkspaceAddress
 from guardship.identity.sessions import Policy as SignInPolicy
+from guardship.ids import new_id
 from guardship.playbooks.automation_rules import AutomationRules
 from guardship.playbooks.batches import Batches
 from guardship.playbooks.child_runs import ChildRuns
@@ -152,12 +153,21 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         start_demo=start_demo,
         health=lambda: _health(layout, outbox),
     )
-    pruning = Pruning(database, blobs, clock, Keeping(settings.run_keep_days or None, settings.run_keep_mb or None))
     scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
     folder, doors_of_http = layout.isolations, playing.http_doors
     connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=doors_of_http)
     return House(
-        settings, layout, doors, scheduler, connecting, names, playing.http, LogRows(logs.ingest), playing.journal, pruning, local_token
+        settings,
+        layout,
+        doors,
+        scheduler,
+        connecting,
+        names,
+        playing.http,
+        LogRows(logs.ingest),
+        playing.journal,
+        pruning_of(settings, database, blobs, clock),
+        local_token,
     )
 
 
@@ -186,7 +196,7 @@ def _playing(
     connections = Connections(database, vault, clock)
     library = Library(database, connectors, clock, vault=vault, address=url)
     fault_points = FaultPoints(settings.fault_points)
-    journal = Journal(database, blobs, Payloads(vault), clock, fault_points)
+    journal = Journal(database, blobs, Payloads(vault), clock, fault_points, seat=_seat(layout))
     runner = Runner(journal, library, connectors, connections, clock, fault_points)
     children.attach(library.published_named, runner.accept_soon)
     return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner, batches)
@@ -198,6 +208,10 @@ def _standing(playing: _Playing, triggering: Triggering, database: Database, clo
     triggering.stand(standing)
     playing.batches.attach(playing.library.published_named, triggering.fire, standing.is_on)
     return standing
+
+
+def pruning_of(settings: Settings, database: Database, blobs: Blobs, clock: Clock) -> Pruning:
+    return Pruning(database, blobs, clock, Keeping(settings.run_keep_days or None, settings.run_keep_mb or None))
 
 
 def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
@@ -246,6 +260,14 @@ def outbound_rules(settings: Settings) -> OutboundRules:
 def _first_arm(clouds: Clouds) -> ArmClient | None:
     found = next(iter(clouds.by_name.values()), None)
     return found.arm if found else None
+
+
+def _seat(layout: Layout) -> str:
+    """Names the server of this data folder, which has one at a time, among all that work on its database."""
+    file = layout.run / "seat"
+    if not file.exists():
+        file.write_text(new_id("seat"))
+    return f"{file.read_text()}/"
 
 
 def _signing_key(vault: Vault, layout: Layout) -> bytes:

@@ -1,6 +1,6 @@
 """A process that runs mixed playbooks and may be killed at any moment: started again on the same folder it goes on.
 
-`python -m tests.unit.playbooks.crashing HOME COUNT FAULT_POINTS` accepts COUNT runs, each under a key of its own, so that a later life
+`python -m tests.unit.playbooks.crashing HOME COUNT FAULT_POINTS SEAT` accepts COUNT runs, each under a key of its own, so that a later life
 accepts the same ones; prints `ready`, one `accepted KEY` a run after its commit, and `done` when all have ended.
 """
 
@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests import databases
 from tests.databases import place_in
 from tests.unit.playbooks.engine_room import Room, after, call, compose, engine_room
 
@@ -71,8 +70,8 @@ def plan(count: int) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-async def live(home: Path, count: int, fault_points: str) -> None:
-    async with engine_room(home, fault_points=fault_points) as room:
+async def live(home: Path, count: int, fault_points: str, seat: str) -> None:
+    async with engine_room(home, fault_points=fault_points, seat=seat) as room:
         playbooks = {name: _published(room, name) for name in MIXED}
         print("ready", flush=True)
         run_ids = []
@@ -82,7 +81,8 @@ async def live(home: Path, count: int, fault_points: str) -> None:
             run_ids.append(accepted.run_id)
         watching = asyncio.create_task(_answer_for_people(room))
         for run_id in run_ids:
-            await room.runner.wait_ended(run_id)
+            while await asyncio.to_thread(room.journal.ended_status, run_id) is None:  # another process may end it
+                await asyncio.sleep(0.02)
         watching.cancel()
     print("done", flush=True)
 
@@ -112,12 +112,12 @@ async def _answer_for_people(room: Room) -> None:
 # ---- the parent's side
 
 
-def start(home: Path, count: int, fault_points: str = "") -> "subprocess.Popen[str]":
-    """A life of the process; the caller ends it."""
+def start(home: Path, count: int, fault_points: str = "", *, server: str = "", seat: str = "seat_a/") -> "subprocess.Popen[str]":
+    """A life of the process, on SQLite or on that `server`; the caller ends it."""
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "tests.unit.playbooks.crashing", str(home), str(count), fault_points]
+    command = [sys.executable, "-m", "tests.unit.playbooks.crashing", str(home), str(count), fault_points, seat]
     environment = {
-        "GUARDSHIP_TEST_POSTGRES": databases.SERVER,
+        "GUARDSHIP_TEST_POSTGRES": server,
         "PYTHONPATH": f"{root / 'src'}:{root}",
         "PATH": "/usr/bin:/bin",
         "PYTHONHASHSEED": "0",
@@ -135,17 +135,17 @@ def last_words(process: "subprocess.Popen[str]") -> tuple[str, str]:
         raise
 
 
-def finish(home: Path, count: int) -> str:
+def finish(home: Path, count: int, *, server: str = "", seat: str = "seat_a/") -> str:
     """One undisturbed life to the end; its output."""
-    process = start(home, count)
+    process = start(home, count, server=server, seat=seat)
     out, err = last_words(process)
     assert process.returncode == 0, err[-2000:]
     return out
 
 
-def outcome(home: Path) -> dict[str, Any]:
+def outcome(home: Path, *, server: str = "") -> dict[str, Any]:
     """Final statuses by key of the run, and what was done to the outside."""
-    database = Database(place_in(home))
+    database = Database(place_in(home, server=server))
     runs: dict[str, Any] = {}
     for run_id, key, status in database.ask("SELECT run_id, dedup_key, status FROM playbooks_run", {}):
         rows = database.ask("SELECT key, status FROM playbooks_action WHERE run_id=:run_id ORDER BY key", {"run_id": run_id})
@@ -157,4 +157,4 @@ def outcome(home: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure(level="critical")
-    asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ""))
+    asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]))

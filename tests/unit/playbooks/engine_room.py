@@ -179,6 +179,7 @@ def build(
     clock: Clock | None = None,
     connectors: tuple[Connector, ...] = (),
     dispatch: LocalDispatch | None = None,
+    seat: str = "seat_a/",
 ) -> Room:
     home.mkdir(parents=True, exist_ok=True)
     time, points = clock or SystemClock(), FaultPoints(fault_points)
@@ -189,7 +190,7 @@ def build(
     children, batches = ChildRuns(), Batches(database, time)
     known = ConnectorSet([desk, children, batches, SecurityCenterAlert(), SentinelAlert(), *connectors])
     library = Library(database, known, time, vault=vault, address="http://127.0.0.1:24080")
-    journal = Journal(database, blobs, Payloads(vault), time, points)
+    journal = Journal(database, blobs, Payloads(vault), time, points, seat=seat)
     runner = Runner(journal, library, known, Connections(database, vault, time), time, points, dispatch=dispatch)
     children.attach(library.published_named, runner.accept_soon)
     rules, runs = AutomationRules(database, time), Runs(database, blobs, library)
