@@ -150,7 +150,8 @@ def test_a_timer_fires_in_one_process(worker: MakeWorker) -> None:
 
 def test_a_commit_whose_answer_is_lost_is_read_back(worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server has committed; only its word of it did not arrive."""
-    whole, lost = PostgresStore.commit, []
+    whole = PostgresStore.commit
+    lost: list[bool] = []
 
     def lose(store: PostgresStore) -> None:
         if lost:
@@ -173,7 +174,8 @@ def test_a_commit_whose_answer_is_lost_is_read_back(worker: MakeWorker, monkeypa
 
 
 def test_a_commit_that_did_not_happen_is_not_acknowledged(worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, cut = PostgresStore.commit, []
+    whole = PostgresStore.commit
+    cut: list[bool] = []
 
     def fall(store: PostgresStore) -> None:
         if not cut:

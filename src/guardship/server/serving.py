@@ -45,7 +45,9 @@ class Serving:
         self._layout = Layout(settings.home)
         self._layout.make()
         self._lock = take_lock(self._layout.run / "lock", settings.home)
-        upgrade(place_of(settings.database_url.get_secret_value(), self._layout.database))
+        place = place_of(settings.database_url.get_secret_value(), self._layout.database)
+        upgrade(place)
+        self._claim = claim(place)
         self._doorways = open_doorways(settings, self._layout.certificates)
         self._house: House = build(settings, self._layout, SystemClock(), url=self._doorways.url, start_demo=self._ask_for_demo)
         self._demo = DemoContent(self._house.doors)
@@ -120,6 +122,22 @@ def take_lock(file: Path, home: Path) -> IO[str]:
             f"a server is already running on {home}", hint="use that one, stop it, or name another data folder in GUARDSHIP_HOME"
         ) from error
     return lock
+
+
+def claim(place: Path | str) -> object:
+    """What keeps a second server off a database that has none of our locks in its folder.
+
+    Jobs, schedules and the outbox belong to one server; only the runs of playbooks are shared by leases.
+    """
+    if isinstance(place, Path):
+        return None
+    from guardship.storage.postgres import PostgresServer  # late: only who has a server loads its driver
+
+    server = PostgresServer(place)
+    held = server.hold()
+    if held is None:
+        raise AlreadyRunning(f"a server is already running on {server}", hint="use that one, stop it, or name another database")
+    return held
 
 
 def serve() -> None:

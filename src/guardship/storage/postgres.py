@@ -27,6 +27,7 @@ MORE_CONNECTIONS = 30
 OLDEST_VERSION = 13
 WRITING_LOCK = 0x6775_6172  # "guar": the lock of those who write
 UPGRADE_LOCK = WRITING_LOCK + 1
+SERVER_LOCK = WRITING_LOCK + 2
 
 _KEPT_ALIVE = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "20000"}
 
@@ -75,6 +76,15 @@ class PostgresServer:
         given = self._url.translate_connect_args(username="user", database="dbname")
         settings: dict[str, Any] = {**given, **self._url.query, **_connect_args(self._url)}
         return psycopg.connect(**settings, autocommit=True)
+
+    def hold(self) -> psycopg.Connection[tuple[Any, ...]] | None:
+        """Claim the database for one server, as long as the connection lives; None: another has it."""
+        connection = self.connect()
+        (is_ours,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (SERVER_LOCK,)).fetchone() or (False,)
+        if is_ours:
+            return connection
+        connection.close()
+        return None
 
     def check(self, ask: Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]) -> None:
         """Raises DatabaseRefused when the database is not fit."""
