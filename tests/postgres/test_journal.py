@@ -14,6 +14,7 @@ from guardship.clock import SystemClock
 from guardship.connectors.security_alert import SecurityCenterAlert
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import ConnectorSet
+from guardship.playbooks.dispatch.boundary import Dispatch
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Journal, StaleLease
@@ -32,7 +33,7 @@ WAIT = {"Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Ho
 class Worker:
     """One of several processes' engines, here beside the others in one."""
 
-    def __init__(self, url: str, folder: Path, seat: str) -> None:
+    def __init__(self, url: str, folder: Path, seat: str, *, dispatch: Dispatch | None = None) -> None:
         self.database = Database(url)
         self.clock = SystemClock()
         self.desk = Desk(World(folder / "world.jsonl"))
@@ -41,7 +42,7 @@ class Worker:
         self.library = Library(self.database, known, self.clock)
         self.journal = Journal(self.database, Blobs(folder / "blobs"), Payloads(vault), self.clock, FaultPoints(), seat=seat)
         connections = Connections(self.database, vault, self.clock)
-        self.runner = Runner(self.journal, self.library, known, connections, self.clock, FaultPoints())
+        self.runner = Runner(self.journal, self.library, known, connections, self.clock, FaultPoints(), dispatch=dispatch)
 
     async def __aenter__(self) -> "Worker":
         await self.runner.start()

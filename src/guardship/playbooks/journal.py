@@ -192,6 +192,7 @@ class Journal(JournalReading):
     ) -> None:
         """`seat` is the same in every life of this process, and of no other that works on the database."""
         super().__init__(database, blobs, payloads)
+        self.is_shared = not database.is_sqlite  # other processes may take its runs over
         self._seat = seat
         self._clock = clock
         self._fault_points = fault_points

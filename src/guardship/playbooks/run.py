@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from guardship.playbooks.definition import Workflow
+from guardship.playbooks.events import Event
+
 
 class Run(NamedTuple):
     """Who a run is."""
@@ -12,3 +15,12 @@ class Run(NamedTuple):
     playbook_name: str
     priority: int
     correlation: dict[str, Any]
+
+
+class Fresh(NamedTuple):
+    """A run that was just accepted: it need not be loaded."""
+
+    run: Run
+    workflow: Workflow
+    event: Event
+    has_sealed: bool

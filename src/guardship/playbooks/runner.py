@@ -8,14 +8,14 @@ from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
 from functools import partial
-from typing import Any, NamedTuple
+from time import monotonic
+from typing import Any
 
 from guardship.clock import Clock, to_micros
 from guardship.errors import GuardshipError
-from guardship.ids import new_id
 from guardship.playbooks.calls import Caller, ConnectionParameters
 from guardship.playbooks.connector import ConnectorSet
-from guardship.playbooks.definition import Workflow
+from guardship.playbooks.dispatch.boundary import Dispatch
 from guardship.playbooks.dispatch.local import LocalDispatch
 from guardship.playbooks.draws import Draws
 from guardship.playbooks.engine import Step, advance
@@ -35,12 +35,13 @@ from guardship.playbooks.events import (
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing, Playbooks
 from guardship.playbooks.journal import Accepted, Append, Journal
+from guardship.playbooks.journal_sql import LEASE_SECONDS
 from guardship.playbooks.journal_writer import JournalUnavailable, settling
 from guardship.playbooks.messages import Messages
 from guardship.playbooks.new_runs import new_run
 from guardship.playbooks.projection import Projection
 from guardship.playbooks.rounds import every
-from guardship.playbooks.run import Run
+from guardship.playbooks.run import Fresh, Run
 from guardship.playbooks.slots import Slots, at_once
 from guardship.playbooks.state import RunState, apply
 from guardship.playbooks.taking_up import TakingUp
@@ -51,15 +52,9 @@ from guardship.telemetry import get_log
 
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
+SAFE_SECONDS = LEASE_SECONDS - 5.0
 
 log = get_log("runner")
-
-
-class _Fresh(NamedTuple):
-    run: Run
-    workflow: Workflow
-    event: Event
-    has_sealed: bool
 
 
 class Runner:
@@ -72,7 +67,7 @@ class Runner:
         clock: Clock,
         fault_points: FaultPoints,
         *,
-        dispatch: LocalDispatch | None = None,
+        dispatch: Dispatch | None = None,
     ) -> None:
         self.worker = journal.worker_id()
         self._journal = journal
@@ -82,10 +77,11 @@ class Runner:
         self._timers = Timers(journal, clock, fault_points, self._wake)
         self._clock = clock
         self._fault_points = fault_points
-        self._dispatch = dispatch or LocalDispatch()
+        self._dispatch: Dispatch = dispatch or LocalDispatch()
+        self._held_until = monotonic() + SAFE_SECONDS  # whatever was leased before
         self._loop: AbstractEventLoop | None = None
         self._turns: dict[str, Turn] = {}
-        self._fresh: dict[str, _Fresh] = {}
+        self._fresh: dict[str, Fresh] = {}
         self._told: set[str] = set()  # those of the fresh that a message has come for
         self._dirty: set[Turn] = set()
         self._tasks: set[Task[None]] = set()
@@ -96,8 +92,6 @@ class Runner:
         self.messages = Messages(journal, self._wake, self._wake_soon)
         self._listeners: list[Callable[[str], None]] = []
 
-    # ---- life
-
     async def start(self) -> None:
         """Take what a process before this one left, then go on with what is new."""
         self._loop = asyncio.get_running_loop()
@@ -105,7 +99,7 @@ class Runner:
         left = await self._journal.free_leftovers()
         if left:
             log.info("runner.recovering", runs=left)
-        self._dispatch.start(self._take_turn)
+        self._dispatch.start(self._take_turn, self._hear)
         await self._sweep()
         rounds = (self._timers.run(), every(FLUSH_SECONDS, self._flush), every(SWEEP_SECONDS, self._keep_at_it))
         self._loops = [self._loop.create_task(work) for work in rounds]
@@ -128,8 +122,6 @@ class Runner:
     def listen(self, act: Callable[[str], None]) -> None:
         """Have `act(run_id)` called in the loop's thread after every commit of a run."""
         self._listeners.append(act)
-
-    # ---- from outside
 
     def accept(self, firing: Firing, *, dedup_key: str | None = None) -> Accepted:
         """From any thread; returns after the commit."""
@@ -163,7 +155,7 @@ class Runner:
                 if early:
                     early[0].accepted(run)
                 else:
-                    self._begin_fresh(_Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), in_loop=loop is not None)
+                    self._begin_fresh(Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), in_loop=loop is not None)
             elif early:
                 early[0].abandon()
             settle(accepted, error)
@@ -178,19 +170,19 @@ class Runner:
             # Worked out while the disk syncs; what it makes is queued after the acceptance, and fenced by it.
             self._fault_points.hit("dispatch.wake")
             run = Run(run_id, 0, firing.playbook_id, published.playbook_name, firing.priority, new.correlation)
-            early.append(self._begin(_Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), is_accepted=False))
+            early.append(self._begin(Fresh(run, published.workflow, acceptance.event, acceptance.is_sealed), is_accepted=False))
         return run_id
 
-    def _begin_fresh(self, fresh: _Fresh, *, in_loop: bool) -> None:
+    def _begin_fresh(self, fresh: Fresh, *, in_loop: bool) -> None:
         if in_loop:
             self._wake_fresh(fresh)
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake_fresh, fresh)
 
-    def _wake_fresh(self, fresh: _Fresh) -> None:
+    def _wake_fresh(self, fresh: Fresh) -> None:
         self._fresh[fresh.run.run_id] = fresh
         self._fault_points.hit("dispatch.wake")
-        self._dispatch.wake(fresh.run.run_id, fresh.run.priority, fresh.run.playbook_id)
+        self._dispatch.wake_here(fresh.run.run_id, fresh.run.priority, fresh.run.playbook_id)
 
     async def approval_answered(self, approval_id: str) -> None:
         await self._timers.answered(approval_id)  # back after the commit that wakes what waited for it
@@ -212,15 +204,19 @@ class Runner:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake, run_id)
 
-    def _wake(self, run_id: str) -> None:
-        turn = self._turns.get(run_id)
-        if turn is not None:
+    def _hear(self, run_id: str) -> bool:
+        """Something has come for this run; False: it is not worked on here."""
+        if (turn := self._turns.get(run_id)) is not None:
             self.spawn(self._take_news(turn))
+        return turn is not None
+
+    def _wake(self, run_id: str) -> None:
+        if self._hear(run_id):
             return
         fresh = self._fresh.get(run_id)
         if fresh is not None:
             self._told.add(run_id)
-            self._dispatch.wake(run_id, fresh.run.priority, fresh.run.playbook_id)
+            self._dispatch.wake_here(run_id, fresh.run.priority, fresh.run.playbook_id)
             return
         try:
             head = self._journal.head(run_id)
@@ -243,7 +239,7 @@ class Runner:
             self._fresh[run_id] = fresh
             self._dispatch.finished(run_id)
 
-    def _begin(self, fresh: _Fresh, *, is_accepted: bool = True) -> Turn:
+    def _begin(self, fresh: Fresh, *, is_accepted: bool = True) -> Turn:
         turn = self._turn_of(fresh, is_accepted=is_accepted)
         turn.feed(Begin(*self.draw()))
         return turn
@@ -258,7 +254,7 @@ class Runner:
             return
         turn.feed(Begin(*self.draw()))
 
-    def _turn_of(self, fresh: _Fresh, *, is_accepted: bool) -> Turn:
+    def _turn_of(self, fresh: Fresh, *, is_accepted: bool) -> Turn:
         run_id = fresh.run.run_id
         projection = Projection(run_id, fresh.workflow, has_sealed=fresh.has_sealed)
         turn = Turn(self, fresh.run, fresh.workflow, apply(RunState(run_id), fresh.event), projection, 1, is_accepted=is_accepted)
@@ -277,8 +273,7 @@ class Runner:
         claimed = Event(EventKind.RUN_CLAIMED, "", at, {"worker_id": self.worker, "lease_epoch": taken.epoch})
         apply(turn.state, claimed)
         turn.note(claimed)
-        cancels = [message for message in loaded.messages if message.kind == "cancel"]
-        for message in cancels:
+        for message in [message for message in loaded.messages if message.kind == "cancel"]:
             turn.take_message(message)
         turn.feed(Resumed(at, seed))
         for key, due_at in loaded.fired:
@@ -354,7 +349,8 @@ class Runner:
         if turn.has_kept_its_end:
             self._waiters.ended(run_id, turn.state.status)
             if (following := self.slots.leave(turn.run.playbook_id, run_id)) is not None:
-                self._dispatch.wake(following, turn.run.priority, turn.run.playbook_id)
+                wake = self._dispatch.wake_here if following in self._fresh else self._dispatch.wake
+                wake(following, turn.run.priority, turn.run.playbook_id)
         self._dispatch.finished(run_id)
 
     def park(self, turn: Turn) -> None:
@@ -373,7 +369,10 @@ class Runner:
         await self._take_news(turn)
 
     async def carry_out(self, turn: Turn, call: Call) -> None:
-        """Call the connector and feed the answer; its faults are answers too."""
+        """Call the connector and feed the answer; its faults are answers too. Who may have been replaced sends nothing more."""
+        if self._journal.is_shared and monotonic() > self._held_until:
+            turn.abandon()
+            return
         came = await self.caller.carry_out(turn.run, turn.workflow, call)
         turn.calls.pop(call.key, None)
         at, seed = self.draw()
@@ -382,15 +381,15 @@ class Runner:
     def part(self, turn: Turn, parting: PartingCall) -> Coroutine[Any, Any, None]:
         return self.caller.part(turn.run, turn.workflow, parting)
 
-    # ---- loops
-
     async def _flush(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for turn in dirty:
             turn.flush()
 
     async def _keep_at_it(self) -> None:
+        asked_at = monotonic()
         await self._journal.renew(self.worker, [*self._turns, *self._fresh])
+        self._held_until = asked_at + SAFE_SECONDS
         await self._sweep()
 
     async def _sweep(self) -> None:

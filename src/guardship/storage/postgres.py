@@ -73,9 +73,12 @@ class PostgresServer:
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the driver itself, in autocommit: for the journal's writer. Raises psycopg.OperationalError."""
+        return psycopg.connect(**self.settings(), autocommit=True)
+
+    def settings(self) -> dict[str, Any]:
+        """What the driver connects by."""
         given = self._url.translate_connect_args(username="user", database="dbname")
-        settings: dict[str, Any] = {**given, **self._url.query, **_connect_args(self._url)}
-        return psycopg.connect(**settings, autocommit=True)
+        return {**given, **self._url.query, **_connect_args(self._url)}
 
     def hold(self) -> psycopg.Connection[tuple[Any, ...]] | None:
         """Claim the database for one server, as long as the connection lives; None: another has it."""

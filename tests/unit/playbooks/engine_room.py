@@ -29,7 +29,7 @@ from guardship.playbooks.connector import (
     Recovery,
     TriggerOffer,
 )
-from guardship.playbooks.dispatch.local import LocalDispatch
+from guardship.playbooks.dispatch.boundary import Dispatch
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Journal
@@ -178,7 +178,7 @@ def build(
     fault_points: str = "",
     clock: Clock | None = None,
     connectors: tuple[Connector, ...] = (),
-    dispatch: LocalDispatch | None = None,
+    dispatch: Dispatch | None = None,
     seat: str = "seat_a/",
 ) -> Room:
     home.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ class LocalDispatch:
         self._rounds: dict[str, float] = {}
         self._order = count()
 
-    def start(self, take_turn: Callable[[str], None]) -> None:
+    def start(self, take_turn: Callable[[str], None], hear: Callable[[str], bool] | None = None) -> None:
         """`take_turn` begins a turn and comes back at once; `finished` tells that it is over."""
         self._take_turn = take_turn
         self._pump()
@@ -47,6 +47,13 @@ class LocalDispatch:
         self._queued.add(run_id)
         heapq.heappush(self._ready, (-priority, mark, next(self._order), run_id, playbook_id))
         self._pump()
+
+    def wake_here(self, run_id: str, priority: int, playbook_id: str) -> None:
+        self.wake(run_id, priority, playbook_id)
+
+    def knows(self, run_id: str) -> bool:
+        """Whether the run stands in line or is worked on."""
+        return run_id in self._running or run_id in self._queued
 
     def begin_now(self, run_id: str, priority: int, playbook_id: str) -> bool:
         """Take a place for a run whose turn the caller begins itself; False where others wait in line before it."""
