@@ -141,3 +141,10 @@ class JournalReading:
             raise NotFound("run", run_id)
         status, ended_at = rows[0]
         return status if ended_at is not None else None
+
+    def pause(self, run_id: str, now: int) -> float | None:
+        """Seconds until the next thing is due for a run that nobody works on; -1 when nothing is, None when it has ended."""
+        if self.ended_status(run_id) is not None:
+            return None
+        due_at = self._ask("SELECT min(due_at) FROM playbooks_timer WHERE run_id=:run_id AND fired_at IS NULL", run_id=run_id)[0][0]
+        return -1.0 if due_at is None else max((due_at - now) / 1_000_000, 0.0)

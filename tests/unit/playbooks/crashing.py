@@ -1,6 +1,6 @@
 """A process that runs mixed playbooks and may be killed at any moment: started again on the same folder it goes on.
 
-`python -m tests.unit.playbooks.crashing HOME COUNT FAULT_POINTS SEAT` accepts COUNT runs, each under a key of its own, so that a later life
+`python -m tests.unit.playbooks.crashing HOME COUNT FAULT_POINTS SEAT DISPATCH` accepts COUNT runs, each under a key of its own, so that a later life
 accepts the same ones; prints `ready`, one `accepted KEY` a run after its commit, and `done` when all have ended.
 """
 
@@ -70,8 +70,8 @@ def plan(count: int) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-async def live(home: Path, count: int, fault_points: str, seat: str) -> None:
-    async with engine_room(home, fault_points=fault_points, seat=seat) as room:
+async def live(home: Path, count: int, fault_points: str, seat: str, dispatching: str) -> None:
+    async with engine_room(home, fault_points=fault_points, seat=seat, dispatching=dispatching) as room:
         playbooks = {name: _published(room, name) for name in MIXED}
         print("ready", flush=True)
         run_ids = []
@@ -112,10 +112,12 @@ async def _answer_for_people(room: Room) -> None:
 # ---- the parent's side
 
 
-def start(home: Path, count: int, fault_points: str = "", *, server: str = "", seat: str = "seat_a/") -> "subprocess.Popen[str]":
+def start(
+    home: Path, count: int, fault_points: str = "", *, server: str = "", seat: str = "seat_a/", dispatching: str = ""
+) -> "subprocess.Popen[str]":
     """A life of the process, on SQLite or on that `server`; the caller ends it."""
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "tests.unit.playbooks.crashing", str(home), str(count), fault_points, seat]
+    command = [sys.executable, "-m", "tests.unit.playbooks.crashing", str(home), str(count), fault_points, seat, dispatching]
     environment = {
         "GUARDSHIP_TEST_POSTGRES": server,
         "PYTHONPATH": f"{root / 'src'}:{root}",
@@ -135,9 +137,9 @@ def last_words(process: "subprocess.Popen[str]") -> tuple[str, str]:
         raise
 
 
-def finish(home: Path, count: int, *, server: str = "", seat: str = "seat_a/") -> str:
+def finish(home: Path, count: int, *, server: str = "", seat: str = "seat_a/", dispatching: str = "") -> str:
     """One undisturbed life to the end; its output."""
-    process = start(home, count, server=server, seat=seat)
+    process = start(home, count, server=server, seat=seat, dispatching=dispatching)
     out, err = last_words(process)
     assert process.returncode == 0, err[-2000:]
     return out
@@ -157,4 +159,4 @@ def outcome(home: Path, *, server: str = "") -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure(level="critical")
-    asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]))
+    asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:6]))

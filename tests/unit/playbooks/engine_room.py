@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.databases import opened_in
 
-from guardship.clock import Clock, SystemClock
+from guardship.clock import Clock, SystemClock, to_micros
 from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.playbooks.automation_rules import AutomationRules
 from guardship.playbooks.batches import Batches
@@ -30,6 +30,8 @@ from guardship.playbooks.connector import (
     TriggerOffer,
 )
 from guardship.playbooks.dispatch.boundary import Dispatch
+from guardship.playbooks.dispatch.procrastinate import ProcrastinateDispatch, prepare
+from guardship.playbooks.dispatch.temporal import TemporalDispatch
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.firing import Firing
 from guardship.playbooks.journal import Journal
@@ -39,6 +41,7 @@ from guardship.playbooks.runner import Runner
 from guardship.playbooks.runs import Runs
 from guardship.storage.blobs import Blobs
 from guardship.storage.database import Database
+from guardship.storage.postgres import PostgresServer
 from guardship.storage.vault import Vault
 
 EXAMPLE = Path(__file__).parents[3] / "src/guardship/server/content/isolate-on-a-high-alert.json"
@@ -180,6 +183,7 @@ def build(
     connectors: tuple[Connector, ...] = (),
     dispatch: Dispatch | None = None,
     seat: str = "seat_a/",
+    dispatching: str = "",
 ) -> Room:
     home.mkdir(parents=True, exist_ok=True)
     time, points = clock or SystemClock(), FaultPoints(fault_points)
@@ -191,10 +195,23 @@ def build(
     known = ConnectorSet([desk, children, batches, SecurityCenterAlert(), SentinelAlert(), *connectors])
     library = Library(database, known, time, vault=vault, address="http://127.0.0.1:24080")
     journal = Journal(database, blobs, Payloads(vault), time, points, seat=seat)
+    dispatch = dispatch or dispatch_of(dispatching, database, journal)
     runner = Runner(journal, library, known, Connections(database, vault, time), time, points, dispatch=dispatch)
     children.attach(library.published_named, runner.accept_soon)
     rules, runs = AutomationRules(database, time), Runs(database, blobs, library)
     return Room(database, library, runner, runs, rules, journal, desk, world, vault, batches, known)
+
+
+def dispatch_of(kind: str, database: Database, journal: Journal) -> Dispatch | None:
+    """`procrastinate`, or `temporal` and the address of its server; else the one inside the process."""
+    if not kind:
+        return None
+    assert isinstance(database.kind, PostgresServer)
+    if kind == "procrastinate":
+        prepare(database.kind)
+        return ProcrastinateDispatch(database.kind)
+    address, queue = kind.removeprefix("temporal ").split()
+    return TemporalDispatch(address, lambda run_id: journal.pause(run_id, to_micros(SystemClock().now())), queue=queue, news=database.kind)
 
 
 @asynccontextmanager

@@ -7,25 +7,23 @@ lease takes the news at once. Jobs carry nothing but the id: one that is lost is
 
 import asyncio
 from asyncio import Future, Task
-from collections.abc import Callable, Coroutine
-from typing import Any, LiteralString
+from collections.abc import Callable
+from typing import LiteralString
 
 import psycopg
 from procrastinate import App, JobContext, PsycopgConnector, exceptions
 from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
 
+from guardship.playbooks.dispatch import notices
 from guardship.playbooks.dispatch.local import MOST_AT_ONCE, LocalDispatch
 from guardship.storage.postgres import WRITING_LOCK, PostgresServer
-from guardship.telemetry import get_log
 
 QUEUE = "playbooks"
 TASK = "turn"
-CHANNEL = "guardship_run"
 SCHEMA_LOCK = WRITING_LOCK + 3
 BEAT_SECONDS = 10.0
 STALLED_SECONDS = 30.0
-LONGEST_PAUSE_SECONDS = 5.0
 
 # Only a job that still stands in line takes the lock: while one is worked on another may be queued, so no wake is lost.
 _ENQUEUE: LiteralString = (
@@ -33,8 +31,6 @@ _ENQUEUE: LiteralString = (
     "VALUES (%(queue)s, %(task)s, %(priority)s, %(run_id)s, jsonb_build_object('run_id', %(run_id)s::text)) "
     "ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"
 )
-
-log = get_log("dispatch")
 
 _AWAY = (psycopg.Error, exceptions.ProcrastinateException, OSError)
 
@@ -62,8 +58,9 @@ class ProcrastinateDispatch:
     def start(self, take_turn: Callable[[str], None], hear: Callable[[str], bool] | None = None) -> None:
         self._hear = hear or self._hear
         self._here.start(take_turn)
-        rounds = (self._tell_others, self._listen, self._work)
-        self._tasks = [asyncio.get_running_loop().create_task(_again_and_again(act)) for act in rounds]
+        rounds = {"tell": self._tell_others, "listen": lambda: notices.listen(self._server, self._hear), "work": self._work}
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(notices.again_and_again(act, name, _AWAY)) for name, act in rounds.items()]
 
     def stop(self) -> None:
         self._here.stop()
@@ -95,23 +92,20 @@ class ProcrastinateDispatch:
                 waiting.set_result(None)
 
     async def _tell_others(self) -> None:
-        async with await self._connect() as connection:
+        async with await notices.connect(self._server) as connection:
             while True:
-                await self._has_untold.wait()
-                self._has_untold.clear()
-                told = dict(self._untold)
+                if not self._untold:
+                    self._has_untold.clear()
+                    await self._has_untold.wait()
+                told, self._untold = self._untold, {}
                 rows = [{"queue": QUEUE, "task": TASK, "run_id": run_id, "priority": priority} for run_id, priority in told.items()]
-                async with connection.transaction(), connection.cursor() as cursor:
-                    await cursor.executemany(_ENQUEUE, rows)
-                    await cursor.executemany("SELECT pg_notify(%s, %s)", [(CHANNEL, run_id) for run_id in told])
-                for run_id in told:
-                    self._untold.pop(run_id, None)
-
-    async def _listen(self) -> None:
-        async with await self._connect() as connection:
-            await connection.execute(f"LISTEN {CHANNEL}")
-            async for notice in connection.notifies():
-                self._hear(notice.payload)
+                try:
+                    async with connection.transaction(), connection.cursor() as cursor:
+                        await cursor.executemany(_ENQUEUE, rows)
+                        await notices.tell(connection, told)
+                except psycopg.Error:
+                    self._untold = told | self._untold  # told again, as soon as there is a connection
+                    raise
 
     async def _work(self) -> None:
         app = App(connector=PsycopgConnector(kwargs=self._server.settings(), min_size=2, max_size=8))
@@ -143,9 +137,6 @@ class ProcrastinateDispatch:
         self._here.wake(run_id, priority, "")
         await waiting
 
-    async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        return await psycopg.AsyncConnection.connect(**self._server.settings(), autocommit=True)
-
 
 async def _clear_stalled(app: App) -> None:
     """Jobs of workers that are gone: the sweep wakes their runs as soon as the leases are out, so here they only lie about."""
@@ -153,23 +144,3 @@ async def _clear_stalled(app: App) -> None:
         await asyncio.sleep(BEAT_SECONDS)
         for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=STALLED_SECONDS):
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-
-
-async def _again_and_again(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """The database may go away and come back: each takes up its work by itself."""
-    pause = 0.1
-    while True:
-        begun = asyncio.get_running_loop().time()
-        try:
-            await act()
-        except _AWAY as error:
-            log.warning("dispatch.unavailable", act=act.__name__, reason=str(error))
-        except BaseExceptionGroup as group:
-            known, unknown = group.split(_AWAY)
-            if unknown is not None:
-                raise
-            log.warning("dispatch.unavailable", act=act.__name__, reason=str(known))
-        if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE_SECONDS:
-            pause = 0.1
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
