@@ -84,7 +84,7 @@ def test_a_cancel_that_is_given_elsewhere_reaches_the_worker_that_has_the_run(wo
             await asyncio.sleep(0.5)
             loop = asyncio.get_running_loop()
             begun = loop.time()
-            await asyncio.to_thread(second.runner.cancel, accepted.run_id, by="ada", reason="not wanted")
+            await asyncio.to_thread(second.runner.messages.cancel, accepted.run_id, by="ada", reason="not wanted")
             return await ended(first, accepted.run_id), loop.time() - begun
 
     status, seconds = asyncio.run(work())

@@ -114,8 +114,7 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
     logs = _logs(settings, layout, clock)
     jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))
     playing = _playing(settings, layout, database, vault, blobs, clock, jobs, clouds, url)
-    triggering = Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=_signing_key(vault, layout))
-    standing = _standing(playing, triggering, database, clock)
+    triggering, standing = _triggers(playing, database, vault, layout, clock, url)
     names = MachineNames(clouds)
     local_token = secrets.token_urlsafe(32)
     policy = policy_of(settings, is_lab=True)
@@ -154,21 +153,10 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         health=lambda: _health(layout, outbox),
     )
     scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
-    folder, doors_of_http = layout.isolations, playing.http_doors
-    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=doors_of_http)
-    return House(
-        settings,
-        layout,
-        doors,
-        scheduler,
-        connecting,
-        names,
-        playing.http,
-        LogRows(logs.ingest),
-        playing.journal,
-        pruning_of(settings, database, blobs, clock),
-        local_token,
-    )
+    folder, http_doors = layout.isolations, playing.http_doors
+    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=http_doors)
+    kept = (LogRows(logs.ingest), playing.journal, pruning_of(settings, database, blobs, clock))
+    return House(settings, layout, doors, scheduler, connecting, names, playing.http, *kept, local_token)
 
 
 def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
@@ -202,12 +190,14 @@ def _playing(
     return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner, batches)
 
 
-def _standing(playing: _Playing, triggering: Triggering, database: Database, clock: Clock) -> Standing:
+def _triggers(playing: _Playing, database: Database, vault: Vault, layout: Layout, clock: Clock, url: str) -> tuple[Triggering, Standing]:
+    key = _signing_key(vault, layout)
+    triggering = Triggering(playing.library, playing.runner, playing.rules, clock, base_url=url, signing_key=key)
     asking = Asking(playing.runner.caller, clock, triggering.callback_url)
     standing = Standing(database, playing.library, clock, asking, playing.batches, triggering.fire)
     triggering.stand(standing)
     playing.batches.attach(playing.library.published_named, triggering.fire, standing.is_on)
-    return standing
+    return triggering, standing
 
 
 def pruning_of(settings: Settings, database: Database, blobs: Blobs, clock: Clock) -> Pruning:
