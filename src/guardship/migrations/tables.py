@@ -20,5 +20,6 @@ import guardship.playbooks.library
 import guardship.storage.blobs
 import guardship.storage.outbox
 import guardship.workspace.ingest_tokens
-import guardship.workspace.saved_searches  # noqa: F401
+import guardship.workspace.saved_searches
+import guardship.workspace.watchlists  # noqa: F401
 from guardship.storage.schema import METADATA as METADATA

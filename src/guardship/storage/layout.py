@@ -51,6 +51,16 @@ class Layout:
         return self.home / "lab"
 
     @property
+    def custom_tables(self) -> Path:
+        """Log tables that came to be with their first rows, as files of the catalogue."""
+        return self.home / "tables"
+
+    @property
+    def recordings(self) -> Path:
+        """What connectors answered, for replay."""
+        return self.home / "recordings"
+
+    @property
     def run(self) -> Path:
         """Sockets and other things of the running server."""
         return self.home / "run"

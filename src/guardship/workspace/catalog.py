@@ -5,7 +5,7 @@ Every table also gets the standard columns of Log Analytics. `_TimeReceived` and
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,13 @@ class Catalog:
                 table = read_table(file)
                 found[table.name] = table
         return Catalog(found.values())
+
+    def add(self, table: LogTable) -> None:
+        """A table that has come to be, or one that has grown; with the standard columns."""
+        standard = tuple(column for column in _STANDARD if table.column(column.name) is None)
+        made = replace(table, columns=table.columns + standard)
+        self.schema = {**self.schema, made.name: _schema_of(made)}
+        self.tables = {**self.tables, made.name: made}  # anew: others may be going through them
 
     def table(self, name: str) -> LogTable:
         found = self.tables.get(name)

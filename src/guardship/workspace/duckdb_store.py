@@ -139,6 +139,16 @@ class DuckDbStore:
             self._open().execute("CHECKPOINT")
             shutil.copy2(self.path, target)
 
+    def refresh(self) -> None:
+        """Make the tables and columns that the catalogue has got since the file was opened."""
+        import duckdb
+
+        with self._writing:
+            try:
+                self._prepare(self._open())
+            except duckdb.Error as error:
+                raise StoreFailed(f"the log store did not take the table: {_first_line(error)}") from error
+
     def close(self) -> None:
         with self._opening:
             if self._connection is not None:
