@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,15 +16,13 @@ from guardship.api.news import News
 from guardship.automation.jobs import JobStore
 from guardship.automation.workers import Jobs, WorkerSettings
 from guardship.clock import Clock
-from guardship.cloud.arm import ArmClient
 from guardship.connectors.azure_automation import AzureAutomation
 from guardship.connectors.azure_function import AzureFunction
 from guardship.connectors.containment import ContainmentConnector
 from guardship.connectors.http import ArmDoor, Door, Http
 from guardship.connectors.javascript import JavaScript
-from guardship.connectors.mail import Mail, MailServer
+from guardship.connectors.mail import MailServer
 from guardship.connectors.outbound import OutboundRules
-from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.containment.clouds import Clouds
 from guardship.containment.leases import Leases
 from guardship.detection.alerts import AlertContext
@@ -37,7 +35,7 @@ from guardship.playbooks.automation_rules import AutomationRules
 from guardship.playbooks.batches import Batches
 from guardship.playbooks.child_runs import ChildRuns
 from guardship.playbooks.connections import Connections
-from guardship.playbooks.connector import Connector, ConnectorSet
+from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.fault_points import FaultPoints
 from guardship.playbooks.journal import Journal
 from guardship.playbooks.library import Library
@@ -50,6 +48,7 @@ from guardship.playbooks.standing import Standing
 from guardship.playbooks.triggering import Triggering
 from guardship.sandbox.python_runbook import Limits
 from guardship.server.connecting import Connecting, policy_of, release_in
+from guardship.server.connectors import Stores, first_arm, published_connectors
 from guardship.server.machine_names import MachineNames
 from guardship.settings import JobIsolation, Settings
 from guardship.storage.blobs import Blobs
@@ -58,6 +57,7 @@ from guardship.storage.layout import Layout
 from guardship.storage.outbox import Outbox
 from guardship.storage.vault import Vault
 from guardship.workspace.catalog import Catalog
+from guardship.workspace.custom_tables import CustomTables
 from guardship.workspace.duckdb_store import DuckDbStore
 from guardship.workspace.ingest import Ingest
 from guardship.workspace.ingest_tokens import IngestTokens
@@ -113,7 +113,8 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
     outbox, clouds, address = Outbox(database, clock), Clouds(), WorkspaceAddress(console_url=url)
     logs = _logs(settings, layout, clock)
     jobs = Jobs(JobStore(database, clock), _worker_settings(settings, layout))
-    playing = _playing(settings, layout, database, vault, blobs, clock, jobs, clouds, url)
+    stores = _stores(settings, layout, logs, database, vault, clock, clouds, address)
+    playing = _playing(settings, layout, stores, blobs, jobs, url)
     triggering, standing = _triggers(playing, database, vault, layout, clock, url)
     names = MachineNames(clouds)
     local_token = secrets.token_urlsafe(32)
@@ -160,27 +161,43 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
 
 
 def _logs(settings: Settings, layout: Layout, clock: Clock) -> _Logs:
-    catalog = Catalog.load()
+    catalog = Catalog.load(layout.custom_tables)
     store = DuckDbStore(layout.logs, catalog, memory_limit=f"{settings.log_memory_mb}MB")
     return _Logs(catalog, store, Ingest(store, catalog, clock), Search(store, catalog, clock))
 
 
-def _playing(
+def _stores(
     settings: Settings,
     layout: Layout,
+    logs: _Logs,
     database: Database,
     vault: Vault,
-    blobs: Blobs,
     clock: Clock,
-    jobs: Jobs,
     clouds: Clouds,
-    url: str,
-) -> _Playing:
-    http_doors: dict[str, Door] = {_ARM_HOST: ArmDoor(lambda: _first_arm(clouds))}
+    address: WorkspaceAddress,
+) -> Stores:
+    return Stores(
+        database=database,
+        vault=vault,
+        clock=clock,
+        clouds=clouds,
+        address=address,
+        search=logs.search,
+        custom_tables=CustomTables(logs.catalog, logs.store, logs.ingest, layout.custom_tables),
+        recordings=layout.recordings,
+        mail_server=mail_server(settings),
+        has_lab_mailbox=not settings.smtp_host,
+    )
+
+
+def _playing(settings: Settings, layout: Layout, stores: Stores, blobs: Blobs, jobs: Jobs, url: str) -> _Playing:
+    database, vault, clock, clouds = stores.database, stores.vault, stores.clock, stores.clouds
+    http_doors: dict[str, Door] = {_ARM_HOST: ArmDoor(lambda: first_arm(clouds))}
     http = Http(http_doors, outbound_rules(settings))
     children, batches = ChildRuns(), Batches(database, clock)
-    own = (children, batches, AzureFunction(http), JavaScript(layout.jobs / "code"))
-    connectors = _connectors(settings, jobs, http, clouds, database, clock, own)
+    inside = (children, batches, AzureFunction(http), JavaScript(layout.jobs / "code"))
+    own = (*inside, AzureAutomation(jobs), ContainmentConnector(clouds, database, clock), http)
+    connectors = ConnectorSet([*own, *published_connectors(stores, http, http_doors)])
     connections = Connections(database, vault, clock)
     library = Library(database, connectors, clock, vault=vault, address=url)
     fault_points = FaultPoints(settings.fault_points)
@@ -215,24 +232,6 @@ def _worker_settings(settings: Settings, layout: Layout) -> WorkerSettings:
     )
 
 
-def _connectors(
-    settings: Settings, jobs: Jobs, http: Http, clouds: Clouds, database: Database, clock: Clock, own: Sequence[Connector]
-) -> ConnectorSet:
-    server = mail_server(settings)
-    return ConnectorSet(
-        [
-            *own,
-            AzureAutomation(jobs),
-            ContainmentConnector(clouds, database, clock),
-            SecurityCenterAlert(),
-            SentinelAlert(),
-            http,
-            Mail("office365", server),
-            Mail("smtp", server),
-        ]
-    )
-
-
 def mail_server(settings: Settings) -> MailServer:
     if not settings.smtp_host:
         return MailServer("127.0.0.1", settings.lab_mail_port, settings.smtp_from)
@@ -245,11 +244,6 @@ def mail_server(settings: Settings) -> MailServer:
 def outbound_rules(settings: Settings) -> OutboundRules:
     hosts = tuple(host.removeprefix("*") for host in settings.outbound_hosts)  # `*.example.org` is `.example.org` there
     return OutboundRules(allowed_hosts=hosts, allowed_networks=PRIVATE_NETWORKS if settings.outbound_private else ())
-
-
-def _first_arm(clouds: Clouds) -> ArmClient | None:
-    found = next(iter(clouds.by_name.values()), None)
-    return found.arm if found else None
 
 
 def _seat(layout: Layout) -> str:
