@@ -13,7 +13,8 @@ from benchmarks.figures import Figure, median, quantile
 from guardship.clock import SystemClock
 from guardship.connectors.http import Http
 from guardship.connectors.outbound import OutboundRules
-from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
+from guardship.connectors.published_connector import PublishedConnector
+from guardship.connectors.published_operations import shipped
 from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.validation import Checked, check_document
@@ -32,7 +33,7 @@ def figures(folder: Path | None, *, is_quick: bool) -> list[Figure]:
     documents = [file.read_bytes() for file in sorted(folder.glob("*.json"))] if folder else _shipped(20 if is_quick else TEMPLATES)
     if not documents:
         raise SystemExit(f"there is no template in {folder}")
-    connectors = ConnectorSet([SecurityCenterAlert(), SentinelAlert(), Http({}, OutboundRules())])
+    connectors = ConnectorSet([*map(PublishedConnector, shipped().values()), Http({}, OutboundRules())])
     now = SystemClock().now()
 
     def load(document: bytes) -> Checked:

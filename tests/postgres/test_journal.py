@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.playbooks.alert_triggers import SecurityCenterAlert
 from tests.unit.playbooks.engine_room import Desk, World, call, compose, definition
 from tests.unit.playbooks.test_journal import an_append, submit
 
 from guardship.clock import SystemClock
-from guardship.connectors.security_alert import SecurityCenterAlert
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import ConnectorSet
 from guardship.playbooks.dispatch.boundary import Dispatch

@@ -14,9 +14,11 @@ import guardship.identity.sessions
 import guardship.identity.tokens
 import guardship.identity.users
 import guardship.playbooks.automation_rules
+import guardship.playbooks.batches
 import guardship.playbooks.connections
 import guardship.playbooks.journal_tables
 import guardship.playbooks.library
+import guardship.playbooks.standing
 import guardship.storage.blobs
 import guardship.storage.outbox
 import guardship.workspace.ingest_tokens

@@ -154,8 +154,7 @@ def build(settings: Settings, layout: Layout, clock: Clock, *, url: str, start_d
         health=lambda: _health(layout, outbox),
     )
     scheduler = Scheduler(database, logs.search, logs.ingest, clock, AlertContext(address, names.resolve))
-    folder, http_doors = layout.isolations, playing.http_doors
-    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=folder, http_doors=http_doors)
+    connecting = Connecting(settings, database, vault, clock, clouds, isolations_folder=layout.isolations, http_doors=playing.http_doors)
     kept = (LogRows(logs.ingest), playing.journal, pruning_of(settings, database, blobs, clock))
     return House(settings, layout, doors, scheduler, connecting, names, playing.http, *kept, local_token)
 

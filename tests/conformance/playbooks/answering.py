@@ -19,8 +19,8 @@ from guardship.connectors.published_operations import PublishedOperation, shippe
 from guardship.connectors.recordings import Record, Replay
 from guardship.playbooks.actions.calls import connection_key
 from guardship.playbooks.actions.reading import field_of
-from guardship.playbooks.arm.functions import ArmPlace
-from guardship.playbooks.arm.template import FoundWorkflow
+from guardship.playbooks.arm.found import FoundWorkflow
+from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.connector import (
     CallContext,
     Connector,

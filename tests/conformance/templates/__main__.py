@@ -8,10 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.unit.playbooks.alert_triggers import SecurityCenterAlert, SentinelAlert
+
 from guardship.clock import SystemClock
 from guardship.connectors.http import Http
 from guardship.connectors.outbound import OutboundRules
-from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.playbooks.arm.place import ArmPlace
 from guardship.playbooks.arm.standard import files_of
 from guardship.playbooks.connector import ConnectorSet

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.databases import opened_in
+from tests.unit.playbooks.alert_triggers import SecurityCenterAlert, SentinelAlert
 
 from guardship.clock import Clock, SystemClock, to_micros
-from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
 from guardship.playbooks.automation_rules import AutomationRules
 from guardship.playbooks.batches import Batches
 from guardship.playbooks.child_runs import ChildRuns

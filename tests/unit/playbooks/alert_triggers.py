@@ -1,8 +1,4 @@
-"""The alert triggers: Security Center (Defender for Cloud) and Sentinel subscriptions, which our own detection answers.
-
-A definition names them as `ascalert` `/Microsoft.Security/Alert/subscribe` and `azuresentinel` `/subscribe`; the payload is the whole of
-`triggerBody()`.
-"""
+"""The alert and incident triggers as the engine's tests need them: what the published connectors offer, without their operations."""
 
 from guardship.playbooks.connector import (
     CallContext,
