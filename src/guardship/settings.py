@@ -30,6 +30,14 @@ class MailSecurity(StrEnum):
     TLS = "tls"
 
 
+class Dispatching(StrEnum):
+    """Who tells workers that a run of a playbook has something to do."""
+
+    LOCAL = "local"
+    PROCRASTINATE = "procrastinate"
+    TEMPORAL = "temporal"
+
+
 class TrackingMode(StrEnum):
     """How the lab treats flows that are open when a group changes."""
 
@@ -61,6 +69,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Address of a PostgreSQL database, `postgresql://user:password@host/name`; empty: SQLite in the data folder.",
     )
+    dispatch: Dispatching = Field(
+        Dispatching.LOCAL, description="Who wakes runs of playbooks: `local`; with `database_url` also `procrastinate` or `temporal`."
+    )
+    temporal_address: str = Field("127.0.0.1:7233", description='Host and port of Temporal, for `dispatch = "temporal"`.')
+    temporal_namespace: str = Field("default", description="Namespace on Temporal.")
     listen_host: str = Field("127.0.0.1", description="Address of console and API; other than loopback turns TLS on.")
     listen_port: int = Field(24080, ge=0, le=65535, description="Port of console and API.")
     clients_port: int = Field(24442, ge=0, le=65535, description="Port for enrolment and Azure clients, https.")
@@ -115,6 +128,12 @@ class Settings(BaseSettings):
     def _keeps_the_mail_password_to_itself(self) -> "Settings":
         if self.smtp_user and self.smtp_security is MailSecurity.NONE:
             raise ValueError("with smtp_user, smtp_security must be starttls or tls: a password does not travel in plain")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_runs_where_they_can_be_shared(self) -> "Settings":
+        if self.dispatch is not Dispatching.LOCAL and not self.database_url.get_secret_value():
+            raise ValueError(f"dispatch = {self.dispatch.value} needs PostgreSQL: set database_url")
         return self
 
     @classmethod

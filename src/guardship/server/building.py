@@ -49,6 +49,7 @@ from guardship.playbooks.triggering import Triggering
 from guardship.sandbox.python_runbook import Limits
 from guardship.server.connecting import Connecting, policy_of, release_in
 from guardship.server.connectors import Stores, first_arm, published_connectors
+from guardship.server.dispatching import dispatch_of
 from guardship.server.machine_names import MachineNames
 from guardship.settings import JobIsolation, Settings
 from guardship.storage.blobs import Blobs
@@ -201,7 +202,8 @@ def _playing(settings: Settings, layout: Layout, stores: Stores, blobs: Blobs, j
     library = Library(database, connectors, clock, vault=vault, address=url)
     fault_points = FaultPoints(settings.fault_points)
     journal = Journal(database, blobs, Payloads(vault), clock, fault_points, seat=_seat(layout))
-    runner = Runner(journal, library, connectors, connections, clock, fault_points)
+    dispatch = dispatch_of(settings, database, journal, clock)
+    runner = Runner(journal, library, connectors, connections, clock, fault_points, dispatch=dispatch)
     children.attach(library.published_named, runner.accept_soon)
     return _Playing(http, http_doors, connectors, connections, library, AutomationRules(database, clock), journal, runner, batches)
 

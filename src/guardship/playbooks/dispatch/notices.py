@@ -3,21 +3,26 @@
 They may be lost: the sweep finds what nobody was told of.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import psycopg
 
+from guardship.errors import Fault, GuardshipError
+from guardship.playbooks.rounds import every
 from guardship.storage.postgres import PostgresServer
-from guardship.telemetry import get_log
 
 CHANNEL = "guardship_run"
-LONGEST_PAUSE_SECONDS = 5.0
-
-log = get_log("dispatch")
+PAUSE_SECONDS = 0.2
 
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+class DispatchAway(GuardshipError):
+    """The sweep finds what could not be told meanwhile."""
+
+    code = "playbooks.dispatch_away"
+    fault = Fault.UNAVAILABLE
 
 
 async def connect(server: PostgresServer) -> AsyncConnection:
@@ -36,21 +41,13 @@ async def listen(server: PostgresServer, hear: Callable[[str], object]) -> None:
             hear(notice.payload)
 
 
-async def again_and_again(act: Callable[[], Coroutine[Any, Any, None]], name: str, away: tuple[type[Exception], ...]) -> None:
-    """What `act` does may be broken off by a server that goes away, and is taken up again; other faults are ours, and end it."""
-    pause, loop = 0.1, asyncio.get_running_loop()
-    while True:
-        begun = loop.time()
+async def insist(act: Callable[[], Coroutine[Any, Any, None]], away: tuple[type[Exception], ...]) -> None:
+    """What `act` does goes on until a server goes away, and is taken up again soon after; so it is after a fault of ours, with its trace."""
+
+    async def once() -> None:
         try:
             await act()
         except away as error:
-            log.warning("dispatch.unavailable", act=name, reason=str(error))
-        except BaseExceptionGroup as group:
-            known, unknown = group.split(away)
-            if unknown is not None:
-                raise
-            log.warning("dispatch.unavailable", act=name, reason=str(known))
-        if loop.time() - begun > LONGEST_PAUSE_SECONDS:
-            pause = 0.1
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            raise DispatchAway(str(error)) from error
+
+    await every(PAUSE_SECONDS, once)

@@ -17,6 +17,7 @@ from procrastinate.schema import SchemaManager
 
 from guardship.playbooks.dispatch import notices
 from guardship.playbooks.dispatch.local import MOST_AT_ONCE, LocalDispatch
+from guardship.playbooks.rounds import every
 from guardship.storage.postgres import WRITING_LOCK, PostgresServer
 
 QUEUE = "playbooks"
@@ -58,9 +59,8 @@ class ProcrastinateDispatch:
     def start(self, take_turn: Callable[[str], None], hear: Callable[[str], bool] | None = None) -> None:
         self._hear = hear or self._hear
         self._here.start(take_turn)
-        rounds = {"tell": self._tell_others, "listen": lambda: notices.listen(self._server, self._hear), "work": self._work}
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(notices.again_and_again(act, name, _AWAY)) for name, act in rounds.items()]
+        rounds = (self._tell_others, lambda: notices.listen(self._server, self._hear), self._work)
+        self._tasks = [asyncio.get_running_loop().create_task(notices.insist(act, _AWAY)) for act in rounds]
 
     def stop(self) -> None:
         self._here.stop()
@@ -114,8 +114,8 @@ class ProcrastinateDispatch:
         async def turn(context: JobContext, run_id: str) -> None:
             await self._take(run_id, context.job.priority)
 
-        async with app.open_async(), asyncio.TaskGroup() as group:
-            stalled = group.create_task(_clear_stalled(app))
+        async with app.open_async():
+            stalled = asyncio.get_running_loop().create_task(every(BEAT_SECONDS, lambda: _clear_stalled(app)))
             try:
                 await app.run_worker_async(
                     queues=[QUEUE],
@@ -140,7 +140,5 @@ class ProcrastinateDispatch:
 
 async def _clear_stalled(app: App) -> None:
     """Jobs of workers that are gone: the sweep wakes their runs as soon as the leases are out, so here they only lie about."""
-    while True:
-        await asyncio.sleep(BEAT_SECONDS)
-        for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=STALLED_SECONDS):
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+    for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=STALLED_SECONDS):
+        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)

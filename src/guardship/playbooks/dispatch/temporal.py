@@ -7,7 +7,7 @@ every other worker that was replaced. Temporal keeps no payload: only ids of run
 
 import asyncio
 from asyncio import Future, Task
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ MOST_TOLD_AT_ONCE = 50
 
 log = get_log("dispatch")
 
-_AWAY = (psycopg.Error, OSError)
+_AWAY = (psycopg.Error, OSError, RPCError, RuntimeError)  # the last is what its client raises when it cannot connect
 
 
 class TemporalDispatch:
@@ -64,11 +64,10 @@ class TemporalDispatch:
     def start(self, take_turn: Callable[[str], None], hear: Callable[[str], bool] | None = None) -> None:
         self._hear = hear or self._hear
         self._here.start(take_turn)
-        loop, news = asyncio.get_running_loop(), self._news
-        self._tasks = [loop.create_task(self._live())]
-        if news is not None:
-            self._tasks.append(loop.create_task(notices.again_and_again(lambda: notices.listen(news, self._hear), "listen", _AWAY)))
-            self._tasks.append(loop.create_task(notices.again_and_again(lambda: self._tell_news(news), "tell", _AWAY)))
+        rounds: list[Callable[[], Coroutine[Any, Any, None]]] = [self._work]
+        if (news := self._news) is not None:
+            rounds += [lambda: notices.listen(news, self._hear), lambda: self._tell_news(news)]
+        self._tasks = [asyncio.get_running_loop().create_task(notices.insist(act, _AWAY)) for act in rounds]
 
     def stop(self) -> None:
         self._here.stop()
@@ -101,9 +100,9 @@ class TemporalDispatch:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def _live(self) -> None:
-        """Temporal may be away when we start, and come and go later: its client connects anew by itself once it was connected."""
-        client = await self._connect()
+    async def _work(self) -> None:
+        """Temporal may be away when we start; once it was connected its client connects anew by itself."""
+        client = await Client.connect(self._address, namespace=self._namespace)
         worker = Worker(
             client,
             task_queue=self._queue,
@@ -114,16 +113,6 @@ class TemporalDispatch:
         )
         async with worker:
             await self._tell(client)
-
-    async def _connect(self) -> Client:
-        pause = 0.1
-        while True:
-            try:
-                return await Client.connect(self._address, namespace=self._namespace)
-            except (RuntimeError, RPCError) as error:
-                log.warning("dispatch.unavailable", address=self._address, reason=str(error))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _tell(self, client: Client) -> None:
         while True:
