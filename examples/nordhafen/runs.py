@@ -16,7 +16,8 @@ from guardship.connectors.azure_automation import AzureAutomation
 from guardship.connectors.containment import ContainmentConnector
 from guardship.connectors.http import Http
 from guardship.connectors.mail import Mail, MailServer
-from guardship.connectors.security_alert import SecurityCenterAlert, SentinelAlert
+from guardship.connectors.published_connector import PublishedConnector
+from guardship.connectors.published_operations import shipped
 from guardship.ids import new_id
 from guardship.playbooks.connections import Connections
 from guardship.playbooks.connector import CallContext, ConnectorRequest, ConnectorResponse, ConnectorSet, Operation, TriggerOffer
@@ -136,4 +137,10 @@ class Playing:
             ("http", Http.operations),
             ("office365", Mail("office365", MailServer()).operations),
         )
-        return ConnectorSet([SecurityCenterAlert(), SentinelAlert(), *(StoryConnector(*offer, clock, answers) for offer in offered)])
+        return ConnectorSet(
+            [
+                PublishedConnector(shipped()["ascalert"]),
+                PublishedConnector(shipped()["azuresentinel"]),
+                *(StoryConnector(*offer, clock, answers) for offer in offered),
+            ]
+        )
