@@ -46,12 +46,12 @@ def test_a_backup_taken_while_running_is_restored_whole(tmp_path: Path) -> None:
 def test_a_restore_replaces_nothing_without_being_told(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "backup.tar"
     with RunningServer(home):
-        assert sorted(each.name for each in (home / "run").iterdir()) == ["jobs.sock", "lock", "server.json"]
+        assert sorted(each.name for each in (home / "run").iterdir()) == ["jobs.sock", "lock", "seat", "server.json"]
         assert guardship(home, "database", "backup", str(file)).returncode == 0
         running = guardship(home, "database", "restore", str(file), "--force")
         assert running.returncode != 0
         assert "running" in running.stderr
-    assert [each.name for each in (home / "run").iterdir()] == ["lock"]
+    assert sorted(each.name for each in (home / "run").iterdir()) == ["lock", "seat"]
     assert guardship(home, "database", "restore", str(file)).returncode != 0
     assert guardship(home, "database", "restore", str(file), "--force").returncode == 0
     (tmp_path / "broken.tar").write_bytes(b"no tar")
